@@ -1,0 +1,236 @@
+/**
+ * The error table: one row a code, from which messages, exit codes and the documentation pages derive.
+ *
+ * Exit codes: 1 internal, 2 usage or config, 3 source unusable, 4 destination unusable, 5 I/O failed midway
+ * (resumable), 6 verification mismatch, 7 network or authentication, 8 remote job failed, 130/143 interrupted.
+ */
+export interface ErrorRow {
+  /** Stable identifier shown to users, e.g. `E0301`. Never reused. */
+  readonly id: string;
+  readonly exit: number;
+  /** What went wrong, as a noun phrase. */
+  readonly title: string;
+  /** What the user can do about it; an error may carry a more exact one of its own. */
+  readonly hint: string;
+}
+
+const row = (id: string, exit: number, title: string, hint: string): ErrorRow => ({ id, exit, title, hint });
+
+export const ERRORS = {
+  INTERNAL: row(
+    'E0100',
+    1,
+    'internal error',
+    'this is a bug in nemotron: please report it with the message above',
+  ),
+  PLAN_INVALID: row(
+    'E0101',
+    1,
+    'conversion plan rejected by the engine',
+    'this is a bug in nemotron: please report it',
+  ),
+  NATIVE_MISSING: row(
+    'E0102',
+    1,
+    'native binding not found',
+    'run `npm ci` again, or install the package named above for this platform',
+  ),
+
+  OPTION_INVALID: row(
+    'E0201',
+    2,
+    'invalid option',
+    'see `nemotron steps show` for the parameters and their choices',
+  ),
+  OPTION_UNKNOWN: row('E0202', 2, 'unknown option', 'see `nemotron steps show` for the parameters'),
+  PARALLEL_SIZE: row('E0203', 2, 'parallel sizes do not fit the model', 'use one of the sizes listed'),
+
+  SOURCE_MISSING: row(
+    'E0301',
+    3,
+    'source not found',
+    'give a directory with config.json and *.safetensors, or a model id such as org/name',
+  ),
+  SOURCE_CONFIG_MISSING: row(
+    'E0302',
+    3,
+    'config.json missing in the source',
+    'use the original model id, or copy its config.json and tokenizer files beside the weights',
+  ),
+  SOURCE_ADAPTER: row(
+    'E0303',
+    3,
+    'source is a LoRA adapter, not a model',
+    'merge it into its base model first: `nemotron steps run convert/merge_lora`',
+  ),
+  SOURCE_CONFIG_INVALID: row(
+    'E0304',
+    3,
+    'config.json cannot be used',
+    'use the original model id, or restore its config.json',
+  ),
+  SOURCE_NO_WEIGHTS: row(
+    'E0305',
+    3,
+    'no safetensors weights in the source',
+    'download the *.safetensors files of the model; *.bin and *.pth files are not read',
+  ),
+  SOURCE_SHARD_MISSING: row(
+    'E0306',
+    3,
+    'a weight file named by the index is absent',
+    'download the missing files again',
+  ),
+  SOURCE_TRUNCATED: row('E0307', 3, 'weight file is truncated', 'download the file again'),
+  SOURCE_HEADER_INVALID: row(
+    'E0308',
+    3,
+    'safetensors header is invalid',
+    'the file is damaged or not a safetensors file: download it again',
+  ),
+  SOURCE_TENSOR_MISSING: row(
+    'E0309',
+    3,
+    'a tensor that the architecture needs is absent',
+    'download the missing weights, or restore the config.json that belongs to them',
+  ),
+  SOURCE_TENSOR_UNMAPPED: row(
+    'E0310',
+    3,
+    'the source has tensors that no rule of the family names',
+    'check that config.json belongs to these weights; a tensor is never dropped silently',
+  ),
+  SOURCE_TENSOR_SHAPE: row(
+    'E0311',
+    3,
+    'a tensor contradicts config.json',
+    'restore the config.json that belongs to these weights',
+  ),
+  SOURCE_TENSOR_DTYPE: row(
+    'E0312',
+    3,
+    'a tensor has a dtype that cannot be converted',
+    'use the bfloat16 release of the model',
+  ),
+  SOURCE_ARCHITECTURE: row(
+    'E0313',
+    3,
+    'architecture not supported',
+    'see `nemotron models` for what is supported',
+  ),
+  SOURCE_INDEX_INVALID: row(
+    'E0314',
+    3,
+    'model.safetensors.index.json cannot be used',
+    'download the index again, or remove it when the weights are complete without it',
+  ),
+  SOURCE_TOKENIZER_MISSING: row(
+    'E0315',
+    3,
+    'tokenizer files missing in the source',
+    'use the original model id, or copy its tokenizer files beside the weights',
+  ),
+  SOURCE_QUANTIZED: row(
+    'E0316',
+    3,
+    'quantised weights of this kind are not supported',
+    'use the bfloat16 release of the model',
+  ),
+  SOURCE_CHANGED: row(
+    'E0317',
+    3,
+    'the source changed while it was read',
+    'wait until nothing writes to it, then run again',
+  ),
+  SOURCE_PERMISSION: row(
+    'E0318',
+    3,
+    'the source cannot be read',
+    'check the permissions of the file named above',
+  ),
+
+  TARGET_EXISTS: row(
+    'E0401',
+    4,
+    'target is not empty',
+    'choose a fresh megatron_path; an existing checkpoint is never overwritten',
+  ),
+  TARGET_OVERLAP: row(
+    'E0402',
+    4,
+    'source and target overlap',
+    'choose a megatron_path outside the source directory',
+  ),
+  TARGET_NO_SPACE: row(
+    'E0403',
+    4,
+    'not enough disk space for the target',
+    'free the space named above, or choose another megatron_path',
+  ),
+  TARGET_PERMISSION: row(
+    'E0404',
+    4,
+    'the target cannot be written',
+    'check the permissions of the directory named above, or choose another megatron_path',
+  ),
+  TARGET_NOT_DIRECTORY: row(
+    'E0405',
+    4,
+    'a part of the target path is not a directory',
+    'choose another megatron_path',
+  ),
+
+  READ_FAILED: row('E0501', 5, 'reading the source failed', 'run the same command again'),
+  WRITE_FAILED: row('E0502', 5, 'writing the target failed', 'run the same command again'),
+  DISK_FULL: row(
+    'E0503',
+    5,
+    'the target disk is full',
+    'free space and run the same command again, or choose another megatron_path',
+  ),
+
+  VERIFY_MISMATCH: row(
+    'E0601',
+    6,
+    'the written checkpoint differs from the plan',
+    'the disk or memory may be failing: run again on another disk',
+  ),
+
+  INTERRUPTED: row('E1301', 130, 'interrupted', 'run the same command again'),
+  TERMINATED: row('E1431', 143, 'terminated', 'run the same command again'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** What an error knows, for programs: paths, tensor names, expected and found values. */
+export type Facts = Readonly<Record<string, unknown>>;
+
+export interface ErrorOptions {
+  readonly facts?: Facts;
+  /** Overrides the table's hint where the thrower knows a better remedy. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/** The one error class of the project. `message` says what was expected and what was found. */
+export class NemotronError extends Error {
+  readonly code: ErrorCode;
+  readonly facts: Facts;
+  readonly hint: string;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'NemotronError';
+    this.code = code;
+    this.facts = options.facts ?? {};
+    this.hint = options.hint ?? ERRORS[code].hint;
+  }
+
+  get id(): string {
+    return ERRORS[this.code].id;
+  }
+
+  get exit(): number {
+    return ERRORS[this.code].exit;
+  }
+}

@@ -1,0 +1,18 @@
+/** What a running conversion reports. Libraries emit; only the CLI renders. */
+export type ProgressEvent =
+  | { readonly kind: 'phase'; readonly phase: Phase }
+  | {
+      readonly kind: 'bytes';
+      readonly phase: Phase;
+      /** Payload bytes finished and planned. */
+      readonly done: number;
+      readonly total: number;
+      /** The checkpoint key being written, when known. */
+      readonly key?: string;
+    }
+  | { readonly kind: 'warning'; readonly code: string; readonly message: string }
+  | { readonly kind: 'note'; readonly message: string };
+
+export type Phase = 'resolve' | 'plan' | 'convert' | 'verify' | 'publish';
+
+export type OnProgress = (event: ProgressEvent) => void;

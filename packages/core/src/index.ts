@@ -1,0 +1,11 @@
+export { DTYPES, type DtypeRow, dtypeBytes, TARGET_DTYPES, type TargetDtype } from './dtype.js';
+export {
+  ERRORS,
+  type ErrorCode,
+  type ErrorOptions,
+  type ErrorRow,
+  type Facts,
+  NemotronError,
+} from './errors.js';
+export type { OnProgress, Phase, ProgressEvent } from './events.js';
+export { formatBytes, formatDuration } from './units.js';
