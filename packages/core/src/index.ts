@@ -8,4 +8,6 @@ export {
   NemotronError,
 } from './errors.js';
 export type { OnProgress, Phase, ProgressEvent } from './events.js';
+export { JsonSyntaxError, parsePythonJson } from './python-json.js';
+export { isPyMap, type PyMap, type PyValue } from './python-value.js';
 export { formatBytes, formatDuration } from './units.js';
