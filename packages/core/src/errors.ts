@@ -148,6 +148,12 @@ export const ERRORS = {
     'the source cannot be read',
     'check the permissions of the file named above',
   ),
+  MODEL_PARAM_UNMAPPED: row(
+    'E0319',
+    3,
+    'a Megatron parameter has no rule in the family',
+    'this configuration of the architecture is not supported by the chosen target; check config.json',
+  ),
 
   TARGET_EXISTS: row(
     'E0401',

@@ -1,0 +1,66 @@
+import type { Fields } from '../models/provider.js';
+import { queryKeyNorms, selfAttention } from './attention.js';
+import { int, norm } from './linear.js';
+import { denseMlp, moeMlp } from './mlp.js';
+import { ModelDescription } from './model.js';
+
+/** GPTModel: a stack of attention and MLP layers. */
+export function describeGpt(provider: Fields): ModelDescription {
+  const model = new ModelDescription();
+  const layers = int(provider, 'num_layers');
+  const stacked = isStacked(provider);
+  wordEmbeddings(model, provider);
+  for (let i = 0; i < layers; i += 1) {
+    const key = stacked ? 'decoder.layers.' : `decoder.layers.${i}.`;
+    const axes = stacked ? [{ index: i, count: layers }] : [];
+    const layer = model.scope('decoder.layers.*.', key, i, [i], axes);
+    selfAttention(layer, provider);
+    if (provider['qk_layernorm'] === true) queryKeyNorms(layer, provider);
+    if (isMoeLayer(provider, i)) moeMlp(layer, provider);
+    else denseMlp(layer, provider);
+  }
+  norm(
+    model.scope('decoder.', 'decoder.', 'last'),
+    'final_layernorm',
+    int(provider, 'hidden_size'),
+    provider,
+  );
+  outputLayer(model, provider);
+  return model;
+}
+
+/**
+ * Equal layers share a key with a leading layer axis; a stack that may mix layers keeps the number in the key.
+ * The rule of TransformerBlock.sharded_state_dict: a list counts as mixed even when all its entries are equal.
+ */
+function isStacked(provider: Fields): boolean {
+  const mixes = (value: unknown): boolean =>
+    Array.isArray(value) || (typeof value === 'bigint' && value > 1n);
+  return !(
+    provider['hetereogenous_dist_checkpoint'] === true ||
+    provider['heterogeneous_block_specs'] === true ||
+    mixes(provider['moe_layer_freq']) ||
+    mixes(provider['linear_attention_freq'])
+  );
+}
+
+function isMoeLayer(provider: Fields, layer: number): boolean {
+  if ((provider['num_moe_experts'] ?? null) === null) return false;
+  const frequency = provider['moe_layer_freq'];
+  if (Array.isArray(frequency)) return frequency[layer] === 1n;
+  return layer % Number(frequency) === 0;
+}
+
+export function wordEmbeddings(model: ModelDescription, provider: Fields): void {
+  const shape = [int(provider, 'vocab_size'), int(provider, 'hidden_size')];
+  model
+    .scope('embedding.', 'embedding.', 'first')
+    .param('word_embeddings.weight', shape, { split: 'column' });
+}
+
+/** The output layer of an untied model. */
+export function outputLayer(model: ModelDescription, provider: Fields): void {
+  if (provider['share_embeddings_and_output_weights'] === true) return;
+  const shape = [int(provider, 'vocab_size'), int(provider, 'hidden_size')];
+  model.scope('', '', 'last').param('output_layer.weight', shape, { split: 'column' });
+}

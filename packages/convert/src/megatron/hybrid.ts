@@ -1,0 +1,59 @@
+import { NemotronError } from '@nemotron-convert/core';
+import type { Fields } from '../models/provider.js';
+import { selfAttention } from './attention.js';
+import { outputLayer, wordEmbeddings } from './gpt.js';
+import { int, norm } from './linear.js';
+import { mambaMixer } from './mamba.js';
+import { denseMlp, moeMlp } from './mlp.js';
+import { ModelDescription, type Scope } from './model.js';
+
+/** The layer kinds of a hybrid pattern, by its characters. */
+const LAYER_KINDS: Readonly<Record<string, (layer: Scope, provider: Fields) => void>> = {
+  M: mambaMixer,
+  '*': selfAttention,
+  '-': denseMlp,
+  E: moeMlp,
+};
+
+/** MambaModel (0.3.1) and HybridModel (0.7.0): one mixer a layer, chosen by the pattern; keys are always per layer. */
+export function describeHybrid(provider: Fields): ModelDescription {
+  const model = new ModelDescription();
+  const pattern = layerPattern(provider);
+  wordEmbeddings(model, provider);
+  for (const [i, kind] of [...pattern].entries()) {
+    const describe = Object.hasOwn(LAYER_KINDS, kind) ? LAYER_KINDS[kind] : undefined;
+    if (describe === undefined) {
+      throw new NemotronError(
+        'SOURCE_CONFIG_INVALID',
+        `hybrid layer pattern ${pattern} has ${kind} at position ${i}; known are ${Object.keys(LAYER_KINDS).join(' ')}`,
+        { facts: { pattern, position: i, found: kind, expected: Object.keys(LAYER_KINDS) } },
+      );
+    }
+    describe(model.scope('decoder.layers.*.', `decoder.layers.${i}.`, i, [i]), provider);
+  }
+  norm(model.scope('decoder.', 'decoder.', 'last'), 'final_norm', int(provider, 'hidden_size'), provider);
+  outputLayer(model, provider);
+  if (provider['share_embeddings_and_output_weights'] !== true) {
+    model.scope('', '', 'last').state('output_layer', 'extra_state_none');
+  }
+  return model;
+}
+
+function layerPattern(provider: Fields): string {
+  const pattern = provider['hybrid_layer_pattern'] ?? provider['hybrid_override_pattern'];
+  const layers = int(provider, 'num_layers');
+  if (typeof pattern !== 'string') {
+    throw new NemotronError('SOURCE_CONFIG_INVALID', 'config.json has no hybrid layer pattern', {
+      facts: { key: 'hybrid_override_pattern' },
+    });
+  }
+  const main = pattern.split('/')[0] ?? '';
+  if (main.length !== layers) {
+    throw new NemotronError(
+      'SOURCE_CONFIG_INVALID',
+      `num_hidden_layers is ${layers}, but hybrid_override_pattern names ${main.length} layers (${main})`,
+      { facts: { expected: layers, found: main.length, pattern: main } },
+    );
+  }
+  return main;
+}

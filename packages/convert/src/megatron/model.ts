@@ -1,0 +1,133 @@
+/**
+ * The Megatron module tree, as far as a checkpoint shows it: parameters, persistent buffers and the `_extra_state`
+ * entries of Transformer Engine modules, each with the key that it lands under on disk.
+ */
+
+/** A leading axis of a stacked tensor: this parameter's index on it, and the axis' size. */
+export interface Axis {
+  readonly index: number;
+  readonly count: number;
+}
+
+/** A block of rows that is stored apart: under a key of its own when it has a suffix, as a chunk of its own if not. */
+export interface Part {
+  readonly suffix: string | null;
+  readonly rows: number;
+}
+
+/** How tensor parallelism cuts a parameter: rows, columns, or not at all. */
+export type Split = 'column' | 'row' | 'replicated';
+
+/** The pipeline stage that owns a parameter: the embedding's, the output layer's, or that of a decoder layer. */
+export type Stage = 'first' | 'last' | number;
+
+export interface Param {
+  /** The module parameter's name with `*` for its indices, as mapping rows spell it. */
+  readonly name: string;
+  /** What the `*` of `name` stand for, left to right. */
+  readonly indices: readonly number[];
+  readonly key: string;
+  /** Leading axes of the tensor on disk, before the parameter's own shape. */
+  readonly axes: readonly Axis[];
+  /** The whole parameter's shape, at tensor parallel size 1. */
+  readonly shape: readonly number[];
+  readonly split: Split;
+  readonly parts: readonly Part[];
+  readonly stage: Stage;
+  /** Which expert of how many it belongs to; experts are cut by the expert tensor parallel size. */
+  readonly expert: Axis | null;
+  /** float32 whatever the model's dtype. */
+  readonly keepFloat32: boolean;
+}
+
+/** An object entry: one `_extra_state` of a Transformer Engine module. */
+export interface StateEntry {
+  readonly key: string;
+  readonly object: 'extra_state' | 'extra_state_none';
+  readonly stage: Stage;
+  readonly expert: Axis | null;
+}
+
+export interface ParamOptions {
+  readonly split?: Split;
+  readonly parts?: readonly Part[];
+  readonly keepFloat32?: boolean;
+}
+
+/** Collects a model's parameters; a scope stands for one place in the module tree. */
+export class ModelDescription {
+  readonly params: Param[] = [];
+  readonly states: StateEntry[] = [];
+
+  scope(
+    name: string,
+    key: string,
+    stage: Stage,
+    indices: readonly number[] = [],
+    axes: readonly Axis[] = [],
+  ): Scope {
+    return new Scope(this, { name, key, stage, indices, axes, expert: null });
+  }
+}
+
+interface Place {
+  readonly name: string;
+  readonly key: string;
+  readonly stage: Stage;
+  readonly indices: readonly number[];
+  readonly axes: readonly Axis[];
+  readonly expert: Axis | null;
+}
+
+export class Scope {
+  readonly #model: ModelDescription;
+  readonly #place: Place;
+
+  constructor(model: ModelDescription, place: Place) {
+    this.#model = model;
+    this.#place = place;
+  }
+
+  /** A submodule with the same name in the module tree and on disk. */
+  child(path: string): Scope {
+    const { name, key } = this.#place;
+    return new Scope(this.#model, { ...this.#place, name: `${name}${path}.`, key: `${key}${path}.` });
+  }
+
+  param(path: string, shape: readonly number[], options: ParamOptions = {}): void {
+    const { name, key, indices, axes, stage, expert } = this.#place;
+    // Grouped experts carry the expert's number at the end of the parameter's name.
+    const star = expert === null ? '' : '*';
+    this.#model.params.push({
+      name: `${name}${path}${star}`,
+      indices: expert === null ? indices : [...indices, expert.index],
+      key: `${key}${path}`,
+      axes,
+      shape,
+      split: options.split ?? 'replicated',
+      parts: options.parts ?? [{ suffix: null, rows: shape[0] ?? 1 }],
+      stage,
+      expert,
+      keepFloat32: options.keepFloat32 ?? false,
+    });
+  }
+
+  /** `<module>._extra_state/shard_<index>_<count>`; several axes are joined by dots. */
+  state(path: string, object: StateEntry['object'] = 'extra_state'): void {
+    const { key, axes, stage, expert } = this.#place;
+    const index = axes.length === 0 ? '0' : axes.map((axis) => axis.index).join('.');
+    const count = axes.length === 0 ? '1' : axes.map((axis) => axis.count).join('.');
+    const module = path === '' ? key.slice(0, -1) : `${key}${path}`;
+    this.#model.states.push({ key: `${module}._extra_state/shard_${index}_${count}`, object, stage, expert });
+  }
+
+  /** One scope for each of `count` grouped experts; on disk they share a key under `experts.experts`. */
+  experts(count: number): readonly Scope[] {
+    const { name, key, axes } = this.#place;
+    return Array.from({ length: count }, (_, index) => {
+      const expert = { index, count };
+      const place = { ...this.#place, name: `${name}experts.`, key: `${key}experts.experts.`, expert };
+      return new Scope(this.#model, { ...place, axes: [...axes, expert] });
+    });
+  }
+}

@@ -1,0 +1,27 @@
+// Recorded from Megatron-Bridge 0.3.1 by test/oracle/record_run_config.py; do not edit.
+import type { PyMap } from '@nemotron-convert/core';
+
+export const container: PyMap = {
+  _target_: 'megatron.bridge.training.config.ConfigContainer',
+  checkpoint: { _target_: 'megatron.bridge.training.config.CheckpointConfig', async_save: false, ckpt_assume_constant_structure: false, ckpt_convert_format: null, ckpt_convert_save: null, ckpt_format: 'torch_dist', ckpt_step: null, dist_ckpt_optim_fully_reshardable: true, dist_ckpt_strictness: 'assume_ok_unexpected', distrib_optim_fully_reshardable_mem_efficient: false, exit_on_missing_checkpoint: false, finetune: false, fully_parallel_load: false, fully_parallel_save: true, load: null, load_main_params_from_ckpt: false, load_optim: true, load_rng: true, most_recent_k: -1n, non_persistent_ckpt_type: null, non_persistent_global_ckpt_dir: null, non_persistent_local_ckpt_algo: 'fully_parallel', non_persistent_local_ckpt_dir: null, non_persistent_save_interval: null, pretrained_checkpoint: null, replication: false, replication_factor: 2n, replication_jump: null, save: null, save_interval: null, save_optim: false, save_rng: false, save_tokenizer_assets: true, strict_fsdp_dtensor_load: false, use_checkpoint_args: false, use_persistent_ckpt_worker: true },
+  comm_overlap: null,
+  dataset: null,
+  ddp: null,
+  dist: null,
+  ft: null,
+  inprocess_restart: null,
+  logger: { _target_: 'megatron.bridge.training.config.LoggerConfig', filter_warnings: true, log_energy: false, log_interval: 100n, log_l2_norm_grad_to_tensorboard: false, log_loss_scale_to_tensorboard: true, log_memory_to_tensorboard: false, log_params_norm: false, log_progress: false, log_runtime_to_tensorboard: false, log_throughput: false, log_throughput_to_tensorboard: false, log_timers_to_tensorboard: false, log_validation_ppl_to_tensorboard: false, log_world_size_to_tensorboard: false, logging_level: 20n, memory_keys: null, mlflow_experiment: null, mlflow_run_name: null, mlflow_tags: null, mlflow_tracking_uri: null, modules_to_filter: null, runtime_time_unit: 'hours', save_config_filepath: null, set_level_for_all_loggers: false, tensorboard_dir: null, tensorboard_log_interval: 1n, tensorboard_queue_size: 1000n, throughput_window_size: 100n, timing_log_level: 0n, timing_log_option: 'minmax', wandb_entity: null, wandb_exp_name: null, wandb_project: null, wandb_save_dir: null },
+  mixed_precision: null,
+  nvrx_straggler: null,
+  optimizer: { _target_: 'megatron.core.optimizer.optimizer_config.OptimizerConfig', adam_beta1: 0.9, adam_beta2: 0.999, adam_eps: 1e-08, apply_wd_to_qk_layernorm: false, barrier_with_L1_time: false, bf16: false, clip_grad: 1.0, config_logger_dir: '', decoupled_lr: null, decoupled_min_lr: null, decoupled_weight_decay: true, exp_avg_dtype: { _call_: false, _target_: 'torch.float32' }, exp_avg_sq_dtype: { _call_: false, _target_: 'torch.float32' }, fp16: false, fp8_recipe: null, hysteresis: 2n, initial_loss_scale: 4294967296n, log_num_zeros_in_grad: false, loss_scale: null, loss_scale_window: 1000n, lr: null, main_grads_dtype: { _call_: false, _target_: 'torch.float32' }, main_params_dtype: { _call_: false, _target_: 'torch.float32' }, min_loss_scale: 1.0, min_lr: null, muon_extra_scale_factor: 1.0, muon_fp32_matmul_prec: 'medium', muon_momentum: 0.95, muon_num_ns_steps: 5n, muon_scale_mode: 'spectral', muon_split_qkv: true, muon_tp_mode: 'blockwise', muon_use_nesterov: false, optimizer: 'adam', optimizer_cpu_offload: false, optimizer_offload_fraction: 0.0, overlap_cpu_optimizer_d2h_h2d: false, overlap_param_gather: false, overlap_param_gather_with_optimizer_step: false, params_dtype: { _call_: false, _target_: 'torch.float32' }, pin_cpu_grads: true, pin_cpu_params: true, reuse_grad_buf_for_mxfp8_param_ag: false, sgd_momentum: 0.9, store_param_remainders: true, timers: null, use_distributed_optimizer: false, use_precision_aware_optimizer: false, use_torch_optimizer_for_cpu_offload: false, weight_decay: 0.01 },
+  optimizer_config_override_provider: { _target_: 'megatron.bridge.training.config.OptimizerConfigOverrideProvider' },
+  peft: null,
+  profiling: { _target_: 'megatron.bridge.training.config.ProfilingConfig', memory_snapshot_path: 'snapshot.pickle', nvtx_ranges: false, profile_ranks: [0n], profile_step_end: 12n, profile_step_start: 10n, record_memory_history: false, record_shapes: false, use_nsys_profiler: false, use_pytorch_profiler: false },
+  rerun_state_machine: { _target_: 'megatron.bridge.training.config.RerunStateMachineConfig', check_for_nan_in_loss: true, check_for_spiky_loss: false, error_injection_rate: 0n, error_injection_type: 'transient_error', rerun_mode: 'disabled', spiky_loss_factor: 10.0 },
+  rng: { _target_: 'megatron.bridge.training.config.RNGConfig', data_parallel_random_init: false, inference_rng_tracker: false, seed: 1234n, te_rng_tracker: false },
+  scheduler: null,
+  straggler: null,
+  tensor_inspect: null,
+  tokenizer: { _target_: 'megatron.bridge.training.tokenizers.config.TokenizerConfig', chat_template: null, hf_tokenizer_kwargs: {  }, image_tag_type: null, legacy_tokenizer: false, merge_file: null, metadata_path: null, sp_tokenizer_kwargs: {  }, special_tokens: null, tiktoken_num_special_tokens: 1000n, tiktoken_pattern: null, tiktoken_special_tokens: null, tokenizer_model: null, tokenizer_prompt_format: null, tokenizer_type: 'HuggingFaceTokenizer', vocab_extra_ids: 0n, vocab_file: null, vocab_size: null },
+  train: null,
+};

@@ -1,0 +1,52 @@
+import type { PyMap } from '@nemotron-convert/core';
+import type { HfConfig } from './hf-config.js';
+import type { Fields } from './provider.js';
+import type { Target } from './target.js';
+
+/**
+ * Where a Megatron parameter's values come from. `*` in a name stands for the parameter's own indices, left to right.
+ * Each form is one named transform of plan/transforms/.
+ */
+export type Origin =
+  | string
+  /** Per query group: the group's query heads, its key head, its value head. */
+  | { readonly qkv: readonly [q: string, k: string, v: string] }
+  /** Gate rows, then up rows. */
+  | { readonly gated: readonly [gate: string, up: string] };
+
+/** A row of the mapping registry: the Megatron module parameter, and its origin in the Hugging Face checkpoint. */
+export type MappingRow = readonly [megatron: string, origin: Origin];
+
+/** How config.json becomes the provider dataclass of run_config.yaml, for one Bridge version. */
+export interface ConfigRules {
+  /** Name of the dataclass in the table of defaults. */
+  readonly provider: string;
+  /** Fields copied from config.json, after or instead of the Bridge's common ones. */
+  readonly copy?: readonly (readonly [hf: string, megatron: string])[];
+  /** True when the Bridge copies only the fields of `copy`. */
+  readonly copyOnly?: boolean;
+  /** Constants that the Bridge sets last. */
+  readonly set?: PyMap;
+  /** Fields that take more than a copy. They win over `set`. */
+  readonly derive?: (hf: HfConfig) => Fields;
+  /** Extra keys of run_config.yaml's `tokenizer.hf_tokenizer_kwargs`. */
+  readonly tokenizerKwargs?: PyMap;
+}
+
+/** What one registered architecture is: all a contributor writes to add a family. */
+export interface Family {
+  /** Class names as in config.json's `architectures`. */
+  readonly architectures: readonly string[];
+  readonly example: string;
+  /** Values that transformers' configuration class gives to absent keys. */
+  readonly defaults: PyMap;
+  /** Fallbacks for keys that are null: another key, or the quotient of two. */
+  readonly fallbacks?: Readonly<Record<string, string | readonly [string, string]>>;
+  /** The Bridge versions that register the architecture, with their rules. */
+  readonly config: Partial<Readonly<Record<Target, ConfigRules>>>;
+  /** How the decoder is built. */
+  readonly model: 'gpt' | 'hybrid';
+  readonly rows: readonly MappingRow[];
+  /** Source tensors that are left out on purpose. */
+  readonly drops?: readonly { readonly tensors: RegExp; readonly reason: string }[];
+}

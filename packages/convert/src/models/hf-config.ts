@@ -1,0 +1,83 @@
+import { isPyMap, NemotronError, type PyMap, type PyValue } from '@nemotron-convert/core';
+
+/** config.json with the defaults of its class filled in; every getter says which key it wanted and what it found. */
+export class HfConfig {
+  constructor(
+    readonly values: PyMap,
+    readonly path: string,
+  ) {}
+
+  /** The value, or null where the key is absent or null. */
+  get(key: string): PyValue {
+    return this.values[key] ?? null;
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== null;
+  }
+
+  int(key: string): number {
+    const value = this.get(key);
+    if (typeof value !== 'bigint' || value < 0n || value > 2n ** 53n)
+      throw this.#wrong(key, 'a non-negative integer');
+    return Number(value);
+  }
+
+  string(key: string): string {
+    const value = this.get(key);
+    if (typeof value !== 'string') throw this.#wrong(key, 'a string');
+    return value;
+  }
+
+  list(key: string): readonly PyValue[] {
+    const value = this.get(key);
+    if (!Array.isArray(value)) throw this.#wrong(key, 'a list');
+    return value as readonly PyValue[];
+  }
+
+  map(key: string): PyMap | null {
+    const value = this.get(key);
+    if (value === null) return null;
+    if (!isPyMap(value)) throw this.#wrong(key, 'a map');
+    return value;
+  }
+
+  /** Python's truth of the value. */
+  truthy(key: string): boolean {
+    const value = this.get(key);
+    return Array.isArray(value) ? value.length > 0 : value !== 0n && Boolean(value);
+  }
+
+  #wrong(key: string, expected: string): NemotronError {
+    const found = this.has(key) ? show(this.get(key)) : 'nothing';
+    return new NemotronError(
+      'SOURCE_CONFIG_INVALID',
+      `${this.path}: ${key} must be ${expected}, found ${found}`,
+      {
+        facts: { path: this.path, key, expected, found },
+      },
+    );
+  }
+}
+
+function show(value: PyValue): string {
+  const text = JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? Number(v) : v));
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** Applies a family's class defaults and null fallbacks to a parsed config.json. */
+export function fillDefaults(
+  config: PyMap,
+  path: string,
+  defaults: PyMap,
+  fallbacks: Readonly<Record<string, string | readonly [string, string]>> = {},
+): HfConfig {
+  const values: Record<string, PyValue> = { ...defaults, ...config };
+  for (const [key, rule] of Object.entries(fallbacks)) {
+    if ((values[key] ?? null) !== null) continue;
+    const now = new HfConfig(values, path);
+    values[key] =
+      typeof rule === 'string' ? now.get(rule) : BigInt(Math.floor(now.int(rule[0]) / now.int(rule[1])));
+  }
+  return new HfConfig(values, path);
+}

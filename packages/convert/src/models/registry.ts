@@ -1,0 +1,52 @@
+import { NemotronError } from '@nemotron-convert/core';
+import { llama } from './families/llama.js';
+import { mistral } from './families/mistral.js';
+import { nemotronH } from './families/nemotron-h.js';
+import { qwen2, qwen3 } from './families/qwen.js';
+import type { Family } from './family.js';
+import { TARGETS, type Target, type TargetChoice } from './target.js';
+
+/** Every family, sorted by its first architecture. */
+export const FAMILIES: readonly Family[] = [llama, mistral, nemotronH, qwen2, qwen3];
+
+const BY_ARCHITECTURE = new Map(
+  FAMILIES.flatMap((family) => family.architectures.map((name) => [name, family])),
+);
+
+/** The family that an architecture's class name belongs to. Throws SOURCE_ARCHITECTURE with the nearest names. */
+export function findFamily(architecture: string, path: string): Family {
+  const family = BY_ARCHITECTURE.get(architecture);
+  if (family !== undefined) return family;
+  const near = nearest(architecture);
+  throw new NemotronError('SOURCE_ARCHITECTURE', `${path}: ${architecture} is not a supported architecture`, {
+    facts: { path, found: architecture, near },
+    hint: `nearest supported: ${near.join(', ')}; \`nemotron models\` lists all`,
+  });
+}
+
+/** `auto` is the oldest version that has the family: newer stacks load its checkpoints too. */
+export function chooseTarget(family: Family, choice: TargetChoice): Target {
+  const supported = TARGETS.filter((target) => family.config[target] !== undefined);
+  const chosen = choice === 'auto' ? supported[0] : supported.find((target) => target === choice);
+  if (chosen !== undefined) return chosen;
+  throw new NemotronError(
+    'OPTION_INVALID',
+    `target=${choice}: Megatron-Bridge ${choice} does not support ${family.architectures[0]}`,
+    {
+      facts: { option: 'target', found: choice, expected: supported },
+      hint: `use target=${supported.join(' or target=')}`,
+    },
+  );
+}
+
+function nearest(name: string): string[] {
+  const score = (other: string): number => {
+    const pairs = (text: string): Set<string> =>
+      new Set(Array.from(text, (_, i) => text.slice(i, i + 3).toLowerCase()));
+    const a = pairs(name);
+    const b = pairs(other);
+    const shared = [...a].filter((pair) => b.has(pair)).length;
+    return (2 * shared) / (a.size + b.size);
+  };
+  return [...BY_ARCHITECTURE.keys()].sort((a, b) => score(b) - score(a)).slice(0, 3);
+}

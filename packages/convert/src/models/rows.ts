@@ -1,0 +1,55 @@
+import type { Family, MappingRow } from './family.js';
+
+/** Word embeddings, output layer and final norm of a model rooted at `root` in the Hugging Face checkpoint. */
+export function endRows(root: string): readonly MappingRow[] {
+  return [
+    ['embedding.word_embeddings.weight', `${root}.embed_tokens.weight`],
+    ['output_layer.weight', 'lm_head.weight'],
+    ['decoder.final_layernorm.weight', `${root}.norm.weight`],
+  ];
+}
+
+/** Grouped-query attention of layers under `layers`, with its input norm fused into linear_qkv. */
+export function attentionRows(layers: string): readonly MappingRow[] {
+  const at = `${layers}.*.self_attn`;
+  return [
+    ['decoder.layers.*.self_attention.linear_qkv.layer_norm_weight', `${layers}.*.input_layernorm.weight`],
+    ['decoder.layers.*.self_attention.linear_qkv.weight', { qkv: projections(at, 'weight') }],
+    ['decoder.layers.*.self_attention.linear_proj.weight', `${at}.o_proj.weight`],
+  ];
+}
+
+export function attentionBiasRows(layers: string): readonly MappingRow[] {
+  return [
+    [
+      'decoder.layers.*.self_attention.linear_qkv.bias',
+      { qkv: projections(`${layers}.*.self_attn`, 'bias') },
+    ],
+  ];
+}
+
+export function queryKeyNormRows(layers: string): readonly MappingRow[] {
+  return [
+    ['decoder.layers.*.self_attention.q_layernorm.weight', `${layers}.*.self_attn.q_norm.weight`],
+    ['decoder.layers.*.self_attention.k_layernorm.weight', `${layers}.*.self_attn.k_norm.weight`],
+  ];
+}
+
+/** A gated MLP with the norm before it fused into linear_fc1. */
+export function gatedMlpRows(layers: string): readonly MappingRow[] {
+  const at = `${layers}.*.mlp`;
+  return [
+    ['decoder.layers.*.mlp.linear_fc1.layer_norm_weight', `${layers}.*.post_attention_layernorm.weight`],
+    ['decoder.layers.*.mlp.linear_fc1.weight', { gated: [`${at}.gate_proj.weight`, `${at}.up_proj.weight`] }],
+    ['decoder.layers.*.mlp.linear_fc2.weight', `${at}.down_proj.weight`],
+  ];
+}
+
+export const ROTARY_BUFFERS: NonNullable<Family['drops']>[number] = {
+  tensors: /\.rotary_emb\.inv_freq$/,
+  reason: 'rotary frequencies are recomputed from config.json',
+};
+
+function projections(at: string, kind: 'weight' | 'bias'): readonly [string, string, string] {
+  return [`${at}.q_proj.${kind}`, `${at}.k_proj.${kind}`, `${at}.v_proj.${kind}`];
+}

@@ -1,0 +1,98 @@
+import { NemotronError, TARGET_DTYPES, type TargetDtype } from '@nemotron-convert/core';
+import type { ParallelSizes } from './models/provider.js';
+import { TARGETS, type TargetChoice } from './models/target.js';
+
+export type ReadMode = 'auto' | 'direct' | 'pread' | 'mmap';
+export type WriteMode = 'auto' | 'direct' | 'dontcache' | 'buffered';
+
+/** What a conversion is asked to do. Everything but the two paths has a default. */
+export interface ConvertOptions {
+  /** A local directory with config.json, *.safetensors and tokenizer files. */
+  readonly hfModelId: string;
+  /** The checkpoint directory to create; must be absent or empty. */
+  readonly megatronPath: string;
+  readonly dtype?: TargetDtype;
+  /** The Megatron-Bridge version whose checkpoint is written; `auto` is the oldest that has the architecture. */
+  readonly target?: TargetChoice;
+  /** Parallel sizes that lay out the chunks; the global tensors are the same at any size. */
+  readonly tp?: number;
+  readonly pp?: number;
+  readonly ep?: number;
+  readonly etp?: number;
+  /** Accepted as the Python tool does; the CPU does the work unless a CUDA device is named. */
+  readonly deviceMap?: string | null;
+  /** Recorded in run_config.yaml where the stack records it. Code of a model repository is never run. */
+  readonly trustRemoteCode?: boolean;
+  readonly threads?: number;
+  /** Bytes for buffers, whatever the model's size. */
+  readonly memory?: number;
+  readonly readMode?: ReadMode;
+  readonly writeMode?: WriteMode;
+}
+
+export interface ResolvedOptions {
+  readonly hfModelId: string;
+  readonly megatronPath: string;
+  readonly dtype: TargetDtype;
+  readonly target: TargetChoice;
+  readonly sizes: ParallelSizes;
+  readonly trustRemoteCode: boolean;
+  readonly threads: number | undefined;
+  readonly memory: number | undefined;
+  readonly readMode: ReadMode;
+  readonly writeMode: WriteMode;
+}
+
+/** Fills defaults and refuses values outside their choices. Throws OPTION_INVALID. */
+export function resolveOptions(options: ConvertOptions): ResolvedOptions {
+  const device = options.deviceMap ?? '';
+  if (device !== '' && device !== 'auto' && device !== 'cpu') {
+    throw new NemotronError('OPTION_INVALID', `device_map=${device}: this build converts on the CPU`, {
+      facts: { option: 'device_map', found: device, expected: ['auto', 'cpu'] },
+      hint: 'leave device_map unset; the bytes are the same on every device',
+    });
+  }
+  return {
+    hfModelId: text('hf_model_id', options.hfModelId),
+    megatronPath: text('megatron_path', options.megatronPath),
+    dtype: choice('dtype', options.dtype ?? 'bfloat16', TARGET_DTYPES),
+    target: choice('target', options.target ?? 'auto', ['auto', ...TARGETS]),
+    sizes: {
+      tp: size('tp', options.tp),
+      pp: size('pp', options.pp),
+      ep: size('ep', options.ep),
+      etp: size('etp', options.etp),
+    },
+    trustRemoteCode: options.trustRemoteCode ?? true,
+    threads: options.threads === undefined ? undefined : size('threads', options.threads),
+    memory: options.memory,
+    readMode: choice('read_mode', options.readMode ?? 'auto', ['auto', 'direct', 'pread', 'mmap']),
+    writeMode: choice('write_mode', options.writeMode ?? 'auto', ['auto', 'direct', 'dontcache', 'buffered']),
+  };
+}
+
+function text(option: string, value: string): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new NemotronError('OPTION_INVALID', `${option} is required`, {
+    facts: { option, found: value ?? null },
+  });
+}
+
+function choice<T extends string>(option: string, value: T, expected: readonly T[]): T {
+  if (expected.includes(value)) return value;
+  throw new NemotronError(
+    'OPTION_INVALID',
+    `${option}=${String(value)}: expected one of ${expected.join(', ')}`,
+    {
+      facts: { option, found: value, expected },
+      hint: `use ${expected.map((name) => `${option}=${name}`).join(', ')}`,
+    },
+  );
+}
+
+function size(option: string, value = 1): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new NemotronError('OPTION_INVALID', `${option}=${String(value)}: expected an integer of at least 1`, {
+    facts: { option, found: value },
+  });
+}

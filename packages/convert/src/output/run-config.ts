@@ -1,0 +1,59 @@
+import { dumpPythonYaml, isPyMap, type PyMap, type PyValue } from '@nemotron-convert/core';
+import { container as container031 } from '../models/defaults/container-0.3.1.generated.js';
+import { container as container070 } from '../models/defaults/container-0.7.0.generated.js';
+import type { Fields } from '../models/provider.js';
+import type { Target } from '../models/target.js';
+
+const SECTIONS: Readonly<Record<Target, PyMap>> = { '0.3.1': container031, '0.7.0': container070 };
+
+export interface RunConfigPaths {
+  /** The source as the user named it: `model.hf_model_id` and the tokenizer. */
+  readonly hfModelId: string;
+  /** The checkpoint's root: `checkpoint.save`. */
+  readonly save: string;
+}
+
+/** run_config.yaml: the recorded sections of the version, the model's provider, and the three paths. */
+export function runConfig(
+  provider: Fields,
+  target: Target,
+  paths: RunConfigPaths,
+  tokenizerKwargs: PyMap,
+  trustRemoteCode: boolean,
+): string {
+  return dumpPythonYaml(runConfigTree(provider, target, paths, tokenizerKwargs, trustRemoteCode), {
+    sortKeys: true,
+  });
+}
+
+/** The same as a tree. */
+export function runConfigTree(
+  provider: Fields,
+  target: Target,
+  paths: RunConfigPaths,
+  tokenizerKwargs: PyMap,
+  trustRemoteCode: boolean,
+): PyMap {
+  const sections: Record<string, PyValue> = { ...SECTIONS[target] };
+  const checkpoint = section(sections, 'checkpoint');
+  const tokenizer = section(sections, 'tokenizer');
+  sections['checkpoint'] = { ...checkpoint, save: paths.save };
+  const kwargs = { ...section(tokenizer, 'hf_tokenizer_kwargs'), ...tokenizerKwargs };
+  sections['tokenizer'] = {
+    ...tokenizer,
+    tokenizer_model: paths.hfModelId,
+    hf_tokenizer_kwargs: kwargs,
+    ...('trust_remote_code' in tokenizer ? trusted(kwargs, trustRemoteCode) : {}),
+  };
+  sections['model'] = { ...provider, hf_model_id: paths.hfModelId };
+  return sections;
+}
+
+function trusted(kwargs: PyMap, trust: boolean): PyMap {
+  return { trust_remote_code: trust, hf_tokenizer_kwargs: { ...kwargs, trust_remote_code: trust } };
+}
+
+function section(of: PyMap, name: string): PyMap {
+  const value = of[name];
+  return isPyMap(value) ? value : {};
+}

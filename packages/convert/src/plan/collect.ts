@@ -1,0 +1,161 @@
+import { DTYPES, NemotronError, type TargetDtype } from '@nemotron-convert/core';
+import type { ModelDescription, Param } from '../megatron/model.js';
+import type { Family } from '../models/family.js';
+import type { Fields } from '../models/provider.js';
+import type { SourceTensor } from '../source/tensor.js';
+import { MappingRegistry } from './match.js';
+import type { Compiled } from './transforms/compiled.js';
+import { compile } from './transforms/index.js';
+
+/** A parameter joined with the source tensors and boxes that fill it. */
+export interface Mapped {
+  readonly param: Param;
+  readonly dtype: TargetDtype;
+  readonly tensors: readonly SourceTensor[];
+  readonly boxes: Compiled['boxes'];
+}
+
+/** Source tensors left out on purpose, by reason. */
+export interface Drop {
+  readonly tensors: readonly string[];
+  readonly reason: string;
+}
+
+export interface Collected {
+  readonly mapped: readonly Mapped[];
+  readonly drops: readonly Drop[];
+}
+
+const CASTABLE = new Set(DTYPES.filter((row) => row.castable).map((row) => row.safetensors));
+const TIED = 'embeddings are tied: Megatron reuses the word embeddings as the output layer';
+
+/**
+ * Joins every Megatron parameter with its source tensors, and proves that nothing is lost: each parameter has a rule
+ * and its tensors, each tensor has the shape that config.json implies, each source tensor is used or dropped by name.
+ */
+export function collect(
+  family: Family,
+  model: ModelDescription,
+  provider: Fields,
+  tensors: ReadonlyMap<string, SourceTensor>,
+  dtype: TargetDtype,
+): Collected {
+  const registry = new MappingRegistry(family.rows);
+  const used = new Set<string>();
+  const faults = new Faults();
+  const mapped: Mapped[] = [];
+  for (const param of model.params) {
+    const origin = registry.find(param.name, param.indices);
+    if (origin === null) {
+      faults.unruled.push(concrete(param));
+      continue;
+    }
+    const { needs, boxes } = compile(origin, { shape: param.shape, provider });
+    const found: SourceTensor[] = [];
+    for (const need of needs) {
+      const tensor = tensors.get(need.name);
+      if (tensor === undefined) {
+        faults.missing.push({ tensor: need.name, parameter: concrete(param) });
+        continue;
+      }
+      used.add(need.name);
+      faults.check(tensor, need.shape, concrete(param));
+      found.push(tensor);
+    }
+    if (found.length === needs.length) {
+      mapped.push({ param, dtype: param.keepFloat32 ? 'float32' : dtype, tensors: found, boxes });
+    }
+  }
+  const { drops, unmapped } = leftovers(family, provider, tensors, used);
+  faults.throwFirst(unmapped);
+  return { mapped, drops };
+}
+
+function leftovers(
+  family: Family,
+  provider: Fields,
+  tensors: ReadonlyMap<string, SourceTensor>,
+  used: ReadonlySet<string>,
+): { drops: Drop[]; unmapped: string[] } {
+  const byReason = new Map<string, string[]>();
+  const unmapped: string[] = [];
+  const head = family.rows.find(([name]) => name === 'output_layer.weight')?.[1];
+  const tied = provider['share_embeddings_and_output_weights'] === true;
+  for (const name of tensors.keys()) {
+    if (used.has(name)) continue;
+    const reason =
+      tied && name === head ? TIED : family.drops?.find((drop) => drop.tensors.test(name))?.reason;
+    if (reason === undefined) unmapped.push(name);
+    else byReason.set(reason, [...(byReason.get(reason) ?? []), name]);
+  }
+  return { drops: [...byReason].map(([reason, names]) => ({ reason, tensors: names })), unmapped };
+}
+
+function concrete(param: Param): string {
+  let next = 0;
+  return param.name.replaceAll('*', () => String(param.indices[next++]));
+}
+
+/** What does not fit, gathered so that one error names the extent of it. */
+class Faults {
+  readonly unruled: string[] = [];
+  readonly missing: { tensor: string; parameter: string }[] = [];
+  readonly #shapes: {
+    tensor: string;
+    parameter: string;
+    expected: readonly number[];
+    found: readonly number[];
+  }[] = [];
+  readonly #dtypes: { tensor: string; found: string }[] = [];
+
+  check(tensor: SourceTensor, expected: readonly number[], parameter: string): void {
+    if (!CASTABLE.has(tensor.dtype)) this.#dtypes.push({ tensor: tensor.name, found: tensor.dtype });
+    const same = expected.length === tensor.shape.length && expected.every((n, d) => n === tensor.shape[d]);
+    if (!same) this.#shapes.push({ tensor: tensor.name, parameter, expected, found: tensor.shape });
+  }
+
+  throwFirst(unmapped: readonly string[]): void {
+    const [shape] = this.#shapes;
+    const [dtype] = this.#dtypes;
+    const [missing] = this.missing;
+    if (shape !== undefined) {
+      throw new NemotronError(
+        'SOURCE_TENSOR_SHAPE',
+        `${shape.tensor} is [${shape.found.join(', ')}], but config.json implies [${shape.expected.join(', ')}] for ${shape.parameter}${more(this.#shapes)}`,
+        { facts: { tensors: this.#shapes } },
+      );
+    }
+    if (dtype !== undefined) {
+      throw new NemotronError(
+        'SOURCE_TENSOR_DTYPE',
+        `${dtype.tensor} is ${dtype.found}${more(this.#dtypes)}`,
+        {
+          facts: { tensors: this.#dtypes, expected: [...CASTABLE] },
+        },
+      );
+    }
+    if (missing !== undefined) {
+      throw new NemotronError(
+        'SOURCE_TENSOR_MISSING',
+        `the source has no ${missing.tensor}, which ${missing.parameter} needs${more(this.missing)}`,
+        { facts: { tensors: this.missing } },
+      );
+    }
+    if (this.unruled.length > 0) {
+      throw new NemotronError(
+        'MODEL_PARAM_UNMAPPED',
+        `with this config.json the Megatron model has ${this.unruled[0]}, which no rule of the family fills${more(this.unruled)}`,
+        { facts: { parameters: this.unruled, unmappedTensors: unmapped } },
+      );
+    }
+    if (unmapped.length > 0) {
+      throw new NemotronError('SOURCE_TENSOR_UNMAPPED', `no rule names ${unmapped[0]}${more(unmapped)}`, {
+        facts: { tensors: unmapped },
+      });
+    }
+  }
+}
+
+function more(list: readonly unknown[]): string {
+  return list.length > 1 ? ` (and ${list.length - 1} more)` : '';
+}

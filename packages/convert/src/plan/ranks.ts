@@ -1,0 +1,79 @@
+import { NemotronError } from '@nemotron-convert/core';
+import type { Axis, Stage } from '../megatron/model.js';
+import type { Fields, ParallelSizes } from '../models/provider.js';
+
+/** Which rank of the layout writes an entry; within a stage the tensor parallel index runs fastest. */
+export interface RankLayout {
+  readonly world: number;
+  rankOf(stage: Stage, expert: Axis | null, tpRank: number): number;
+}
+
+/**
+ * The ranks of a parallel layout: pp stages of lcm(tp, ep·etp) ranks each, the smallest world that holds both the dense
+ * and the expert grid.
+ */
+export function rankLayout(sizes: ParallelSizes, layers: number): RankLayout {
+  const perStage = lcm(sizes.tp, sizes.ep * sizes.etp);
+  const layersPerStage = layers / sizes.pp;
+  return {
+    world: perStage * sizes.pp,
+    rankOf(stage, expert, tpRank) {
+      const index =
+        stage === 'first' ? 0 : stage === 'last' ? sizes.pp - 1 : Math.floor(stage / layersPerStage);
+      const within =
+        expert === null ? tpRank : Math.floor(expert.index / (expert.count / sizes.ep)) * sizes.etp + tpRank;
+      return index * perStage + within;
+    },
+  };
+}
+
+interface Divisible {
+  readonly size: keyof ParallelSizes;
+  readonly option: string;
+  readonly field: string;
+  readonly what: string;
+}
+
+/** The counts that each parallel size must divide, by provider field. */
+const DIVISIBLE: readonly Divisible[] = [
+  { size: 'tp', option: 'tp', field: 'num_attention_heads', what: 'attention heads' },
+  { size: 'tp', option: 'tp', field: 'num_query_groups', what: 'query groups' },
+  { size: 'tp', option: 'tp', field: 'vocab_size', what: 'vocabulary rows' },
+  { size: 'tp', option: 'tp', field: 'ffn_hidden_size', what: 'MLP rows' },
+  { size: 'tp', option: 'tp', field: 'moe_shared_expert_intermediate_size', what: 'shared expert rows' },
+  { size: 'pp', option: 'pp', field: 'num_layers', what: 'layers' },
+  { size: 'ep', option: 'ep', field: 'num_moe_experts', what: 'experts' },
+  { size: 'etp', option: 'etp', field: 'moe_ffn_hidden_size', what: 'expert rows' },
+];
+const MAMBA_DIVISIBLE: readonly Divisible[] = [
+  { size: 'tp', option: 'tp', field: 'mamba_num_heads', what: 'Mamba heads' },
+  { size: 'tp', option: 'tp', field: 'mamba_num_groups', what: 'Mamba groups' },
+];
+
+/** Refuses parallel sizes that do not divide the model, listing those that do. */
+export function checkSizes(sizes: ParallelSizes, provider: Fields, hybrid: boolean): void {
+  if (sizes.ep > 1 && (provider['num_moe_experts'] ?? null) === null) {
+    throw new NemotronError('PARALLEL_SIZE', `ep=${sizes.ep} needs experts, and this model has none`, {
+      facts: { option: 'ep', found: sizes.ep, legal: [1] },
+      hint: 'use ep=1',
+    });
+  }
+  for (const { size, option, field, what } of hybrid ? [...DIVISIBLE, ...MAMBA_DIVISIBLE] : DIVISIBLE) {
+    const count = provider[field];
+    if (typeof count !== 'bigint' || Number(count) % sizes[size] === 0) continue;
+    const legal = divisors(Number(count));
+    throw new NemotronError('PARALLEL_SIZE', `${option}=${sizes[size]} does not divide ${count} ${what}`, {
+      facts: { option, found: sizes[size], field, count: Number(count), legal },
+      hint: `use ${option}=${legal.join(',')}`,
+    });
+  }
+}
+
+function divisors(n: number): number[] {
+  return Array.from({ length: Math.min(n, 1024) }, (_, i) => i + 1).filter((d) => n % d === 0);
+}
+
+function lcm(a: number, b: number): number {
+  const gcd = (x: number, y: number): number => (y === 0 ? x : gcd(y, x % y));
+  return (a / gcd(a, b)) * b;
+}

@@ -1,0 +1,39 @@
+import type { Fields } from '../../models/provider.js';
+import { type Box, product, rowMajor } from '../box.js';
+
+/** A tensor that a transform needs, with the shape that config.json implies for it. */
+export interface Need {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** What a transform makes of its origin: the tensors it needs, and the target's boxes over them by position. */
+export interface Compiled {
+  readonly needs: readonly Need[];
+  readonly boxes: readonly Box<number>[];
+}
+
+/** A transform with its sizes: the parameter's whole shape and the finished provider. */
+export interface TransformContext {
+  readonly shape: readonly number[];
+  readonly provider: Fields;
+}
+
+export type Transform = (names: readonly string[], context: TransformContext) => Compiled;
+
+/** `count` rows of source tensor `source` from row `from`, placed at target row `at`; `rest` is the shape of a row. */
+export function rows(
+  source: number,
+  from: number,
+  count: number,
+  at: number,
+  rest: readonly number[],
+): Box<number> {
+  return {
+    source,
+    start: [at, ...rest.map(() => 0)],
+    size: [count, ...rest],
+    offset: from * product(rest),
+    strides: rowMajor([count, ...rest]),
+  };
+}

@@ -1,0 +1,35 @@
+import type { Box } from '../box.js';
+import { type Compiled, rows, type TransformContext } from './compiled.js';
+
+/**
+ * Query, key and value rows interleaved by query group: the group's query heads (then, with an output gate, its gate
+ * heads: each HF query head is followed by its gate), its key head, its value head. Weights and biases alike.
+ */
+export function qkv(names: readonly string[], { shape, provider }: TransformContext): Compiled {
+  const rest = shape.slice(1);
+  const heads = Number(provider['num_attention_heads']);
+  const groups = Number(provider['num_query_groups']);
+  const size = Number(provider['kv_channels']);
+  const gate = provider['attention_output_gate'] === true;
+  const perGroup = heads / groups;
+  const boxes: Box<number>[] = [];
+  let at = 0;
+  const place = (source: number, from: number, count: number): void => {
+    boxes.push(rows(source, from, count, at, rest));
+    at += count;
+  };
+  for (let group = 0; group < groups; group += 1) {
+    const first = group * perGroup;
+    if (gate) {
+      for (const lane of [0, 1]) {
+        for (let head = first; head < first + perGroup; head += 1) place(0, (2 * head + lane) * size, size);
+      }
+    } else {
+      place(0, first * size, perGroup * size);
+    }
+    place(1, group * size, size);
+    place(2, group * size, size);
+  }
+  const outputs = [(gate ? 2 : 1) * heads * size, groups * size, groups * size];
+  return { needs: names.map((name, i) => ({ name, shape: [outputs[i] as number, ...rest] })), boxes };
+}

@@ -1,0 +1,76 @@
+import type { BoxOp } from './box.js';
+
+/** A small Python value that the engine writes with torch.save. Integers stay integers; floats are marked. */
+export type TorchValue =
+  | null
+  | boolean
+  | number
+  | string
+  | { readonly float: number | 'inf' | '-inf' | 'nan' }
+  | { readonly list: readonly TorchValue[] }
+  | { readonly tuple: readonly TorchValue[] }
+  | { readonly dict: readonly (readonly [TorchValue, TorchValue])[] }
+  | {
+      readonly tensor: {
+        readonly dtype: string;
+        readonly shape: readonly number[];
+        readonly data: readonly number[];
+      };
+    };
+
+export interface PlanCopy {
+  readonly tensor: number;
+  readonly start: readonly number[];
+  readonly size: readonly number[];
+  readonly offset: number;
+  readonly strides: readonly number[];
+  readonly op?: BoxOp;
+}
+
+/** A chunk of a tensor: `extent` is the iteration space of the copies, in the payload's row-major order. */
+export interface TensorItem {
+  readonly key: number;
+  readonly offsets: readonly number[];
+  readonly sizes: readonly number[];
+  readonly extent: readonly number[];
+  readonly copies: readonly PlanCopy[];
+  readonly fill?: 'zero';
+}
+
+export interface ObjectItem {
+  readonly key: string;
+  readonly object: string;
+}
+
+export interface PlanFile {
+  /** Relative to the checkpoint's root. */
+  readonly path: string;
+  readonly rank: number;
+  readonly items: readonly (TensorItem | ObjectItem)[];
+}
+
+/** A tensor of the source with its place in a file. */
+export interface PlanTensor {
+  readonly name: string;
+  readonly source: number;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** The whole conversion as data: decided here, re-checked and executed by the engine. */
+export interface Plan {
+  readonly version: 1;
+  readonly sources: readonly { readonly path: string; readonly bytes: number }[];
+  readonly tensors: readonly PlanTensor[];
+  readonly objects: Readonly<Record<string, TorchValue>>;
+  readonly keys: readonly {
+    readonly key: string;
+    readonly dtype: string;
+    readonly shape: readonly number[];
+  }[];
+  readonly files: readonly PlanFile[];
+  readonly metadata: { readonly path: string; readonly checkpointId: string; readonly saveId: string };
+  readonly archives: readonly { readonly path: string; readonly object: string }[];
+}

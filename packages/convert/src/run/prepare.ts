@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { PyMap } from '@nemotron-convert/core';
+import { describeGpt } from '../megatron/gpt.js';
+import { describeHybrid } from '../megatron/hybrid.js';
+import type { Family } from '../models/family.js';
+import { fillDefaults, type HfConfig } from '../models/hf-config.js';
+import { buildProvider, type Fields } from '../models/provider.js';
+import { chooseTarget, findFamily } from '../models/registry.js';
+import type { Target } from '../models/target.js';
+import type { ResolvedOptions } from '../options.js';
+import { CONTAINERS, ITERATION_DIR } from '../output/container.js';
+import { buildPlan } from '../plan/build.js';
+import { collect, type Drop } from '../plan/collect.js';
+import { checkSizes } from '../plan/ranks.js';
+import type { Plan } from '../plan/types.js';
+import { architectureOf } from '../source/architecture.js';
+import type { Source } from '../source/open.js';
+
+/** Everything that is decided before a byte of tensor data is read. */
+export interface Prepared {
+  readonly family: Family;
+  readonly architecture: string;
+  readonly target: Target;
+  readonly provider: Fields;
+  readonly plan: Plan;
+  readonly drops: readonly Drop[];
+  /** Model parameters that the checkpoint holds. */
+  readonly parameters: number;
+  /** Extra keys of `tokenizer.hf_tokenizer_kwargs` in run_config.yaml. */
+  readonly tokenizerKwargs: PyMap;
+}
+
+const DESCRIBE = { gpt: describeGpt, hybrid: describeHybrid } as const;
+
+/** Source headers and options in, the whole plan out. `targetPath` is the absolute path of the checkpoint's root. */
+export function prepare(source: Source, options: ResolvedOptions, targetPath: string): Prepared {
+  const architecture = architectureOf(source);
+  const family = findFamily(architecture, source.configPath);
+  const target = chooseTarget(family, options.target);
+  const hf = configOf(source, family);
+  const rules = family.config[target];
+  if (rules === undefined) throw new TypeError(`${architecture} has no rules for ${target}`);
+  const provider = buildProvider(hf, rules, target, options.dtype, options.sizes);
+  checkSizes(options.sizes, provider, family.model === 'hybrid');
+  const model = DESCRIBE[family.model](provider);
+  const { mapped, drops } = collect(family, model, provider, source.tensors, options.dtype);
+  const plan = buildPlan({
+    model,
+    mapped,
+    sourceFiles: source.files,
+    container: CONTAINERS[target],
+    sizes: options.sizes,
+    layers: Number(provider['num_layers']),
+    checkpointId: join(targetPath, ITERATION_DIR),
+    saveId: randomUUID(),
+  });
+  const parameters = mapped.reduce((sum, { param }) => sum + param.shape.reduce((a, b) => a * b, 1), 0);
+  return {
+    family,
+    architecture,
+    target,
+    provider,
+    plan,
+    drops,
+    parameters,
+    tokenizerKwargs: rules.tokenizerKwargs ?? {},
+  };
+}
+
+function configOf(source: Source, family: Family): HfConfig {
+  return fillDefaults(source.config, source.configPath, family.defaults, family.fallbacks);
+}

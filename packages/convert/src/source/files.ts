@@ -1,0 +1,91 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NemotronError } from '@nemotron-convert/core';
+
+/** No real index or config comes near it; a larger one is hostile or something else. */
+const MAX_JSON_BYTES = 256 * 1024 * 1024;
+const INDEX = 'model.safetensors.index.json';
+
+/** The names of a source directory's entries. Throws SOURCE_MISSING or SOURCE_PERMISSION. */
+export async function listSource(dir: string): Promise<ReadonlySet<string>> {
+  try {
+    return new Set(await readdir(dir));
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw new NemotronError('SOURCE_PERMISSION', `${dir} cannot be listed`, {
+        facts: { path: dir },
+        cause,
+      });
+    }
+    const found = code === 'ENOTDIR' ? 'is not a directory' : 'does not exist';
+    throw new NemotronError('SOURCE_MISSING', `${dir} ${found}`, { facts: { path: dir }, cause });
+  }
+}
+
+/** Reads a small text file of the source. */
+export async function readText(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_JSON_BYTES) throw new RangeError(`${size} bytes is more than ${MAX_JSON_BYTES}`);
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw new NemotronError('SOURCE_PERMISSION', `${path} cannot be read`, { facts: { path }, cause });
+    }
+    const json = path.endsWith(INDEX) ? 'SOURCE_INDEX_INVALID' : 'SOURCE_CONFIG_INVALID';
+    throw new NemotronError(json, `${path}: ${(cause as Error).message}`, { facts: { path }, cause });
+  }
+}
+
+/** What an index says: tensor name → file name. Null when the source has none. */
+export async function readIndex(
+  dir: string,
+  names: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, string> | null> {
+  if (!names.has(INDEX)) return null;
+  const path = join(dir, INDEX);
+  const invalid = (found: string): NemotronError =>
+    new NemotronError('SOURCE_INDEX_INVALID', `${path}: ${found}`, { facts: { path } });
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(await readText(path));
+  } catch (cause) {
+    if (cause instanceof NemotronError) throw cause;
+    throw invalid(`not JSON: ${(cause as Error).message}`);
+  }
+  const map = (parsed as { weight_map?: unknown } | null)?.weight_map;
+  if (typeof map !== 'object' || map === null || Array.isArray(map)) throw invalid('weight_map is not a map');
+  const out = new Map<string, string>();
+  for (const [tensor, file] of Object.entries(map)) {
+    if (typeof file !== 'string') throw invalid(`weight_map.${tensor} is not a file name`);
+    if (file === '' || file.includes('/') || file.includes('\\') || file === '..') {
+      throw invalid(`weight_map.${tensor} names ${file}, which is outside the directory`);
+    }
+    out.set(tensor, file);
+  }
+  return out;
+}
+
+/** The weight files to read, in name order. Throws when there are none, or when the index names absent ones. */
+export function weightFiles(
+  dir: string,
+  names: ReadonlySet<string>,
+  index: ReadonlyMap<string, string> | null,
+): string[] {
+  if (index !== null) {
+    const files = [...new Set(index.values())].sort();
+    const absent = files.filter((file) => !names.has(file));
+    if (absent.length > 0) {
+      throw new NemotronError(
+        'SOURCE_SHARD_MISSING',
+        `${join(dir, INDEX)} names ${absent[0]}, which is absent${absent.length > 1 ? ` (and ${absent.length - 1} more)` : ''}`,
+        { facts: { path: dir, missing: absent } },
+      );
+    }
+    return files;
+  }
+  if (names.has('model.safetensors')) return ['model.safetensors'];
+  return [...names].filter((name) => name.endsWith('.safetensors') && !name.startsWith('adapter_')).sort();
+}

@@ -1,0 +1,94 @@
+import { join, resolve } from 'node:path';
+import { isPyMap, JsonSyntaxError, NemotronError, type PyMap, parsePythonJson } from '@nemotron-convert/core';
+import { inspectSafetensors } from '@nemotron-convert/native';
+import { listSource, readIndex, readText, weightFiles } from './files.js';
+import type { SourceTensor } from './tensor.js';
+import { tokenizerFiles } from './tokenizer-files.js';
+
+/** A Hugging Face checkpoint as its headers and configuration show it; no tensor data is read. */
+export interface Source {
+  readonly dir: string;
+  readonly configPath: string;
+  readonly config: PyMap;
+  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+  readonly tensors: ReadonlyMap<string, SourceTensor>;
+  /** Names of the tokenizer's files, relative to `dir`. */
+  readonly tokenizer: readonly string[];
+}
+
+/** Opens a local checkpoint directory and checks that everything a conversion needs is there. */
+export async function openSource(hfModelId: string): Promise<Source> {
+  const dir = resolve(hfModelId);
+  const names = await listSource(dir);
+  const index = await readIndex(dir, names);
+  const weights = weightFiles(dir, names, index);
+  refuseAdapter(dir, names, weights);
+  const configPath = join(dir, 'config.json');
+  const config = await readConfig(dir, names, configPath);
+  if (weights.length === 0) {
+    throw new NemotronError('SOURCE_NO_WEIGHTS', `${dir} has no *.safetensors files`, {
+      facts: { path: dir },
+    });
+  }
+  const tokenizer = tokenizerFiles(dir, names);
+  const headers = await inspectSafetensors(weights.map((name) => join(dir, name)));
+  const tensors = new Map<string, SourceTensor>();
+  for (const [file, header] of headers.entries()) {
+    for (const tensor of header.tensors) {
+      const first = tensors.get(tensor.name);
+      if (first !== undefined) {
+        throw new NemotronError(
+          'SOURCE_INDEX_INVALID',
+          `${tensor.name} is in both ${headers[first.file]?.path} and ${header.path}`,
+          { facts: { tensor: tensor.name, files: [headers[first.file]?.path, header.path] } },
+        );
+      }
+      tensors.set(tensor.name, { ...tensor, file });
+    }
+  }
+  checkIndex(dir, index, tensors);
+  return {
+    dir,
+    configPath,
+    config,
+    files: headers.map(({ path, bytes }) => ({ path, bytes })),
+    tensors,
+    tokenizer,
+  };
+}
+
+function refuseAdapter(dir: string, names: ReadonlySet<string>, weights: readonly string[]): void {
+  if (!names.has('adapter_config.json') || weights.length > 0) return;
+  throw new NemotronError('SOURCE_ADAPTER', `${dir} has adapter_config.json and no model weights`, {
+    facts: { path: dir },
+  });
+}
+
+async function readConfig(dir: string, names: ReadonlySet<string>, path: string): Promise<PyMap> {
+  if (!names.has('config.json')) {
+    throw new NemotronError('SOURCE_CONFIG_MISSING', `${dir} has no config.json`, { facts: { path: dir } });
+  }
+  const text = await readText(path);
+  try {
+    const config = parsePythonJson(text);
+    if (isPyMap(config)) return config;
+  } catch (cause) {
+    if (!(cause instanceof JsonSyntaxError)) throw cause;
+    throw new NemotronError('SOURCE_CONFIG_INVALID', `${path}: ${cause.message}`, { facts: { path }, cause });
+  }
+  throw new NemotronError('SOURCE_CONFIG_INVALID', `${path}: expected a JSON object`, { facts: { path } });
+}
+
+function checkIndex(
+  dir: string,
+  index: ReadonlyMap<string, string> | null,
+  tensors: ReadonlyMap<string, SourceTensor>,
+): void {
+  const absent = [...(index?.keys() ?? [])].filter((name) => !tensors.has(name));
+  if (absent.length === 0) return;
+  throw new NemotronError(
+    'SOURCE_INDEX_INVALID',
+    `${dir}: the index names ${absent[0]}, which is in none of the files${absent.length > 1 ? ` (and ${absent.length - 1} more)` : ''}`,
+    { facts: { path: dir, missing: absent } },
+  );
+}
