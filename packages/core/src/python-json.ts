@@ -43,6 +43,7 @@ const CONSTANTS: readonly (readonly [string, PyValue])[] = [
   ['-Infinity', Number.NEGATIVE_INFINITY],
 ];
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids raw control characters in strings
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 
 class JsonReader {
