@@ -1,0 +1,22 @@
+//! The Megatron side of a conversion: what `torch.distributed.checkpoint` and `torch.save` put on
+//! disk, written and read without Python.
+//!
+//! A checkpoint is a `.metadata` pickle ([`Metadata`]) and `.distcp` files, each a run of items.
+//! An item is a `torch.save` archive of one tensor ([`TensorItem`], [`ItemHeader`]) or of a small
+//! object ([`save_object`], [`load_object`]).
+
+mod archive;
+mod dtype;
+mod error;
+mod item;
+mod metadata;
+mod pickle;
+mod serialization_id;
+mod zip;
+
+pub use archive::save_object;
+pub use dtype::TorchDtype;
+pub use error::Error;
+pub use item::{PayloadPhase, TensorItem};
+pub use metadata::{Chunk, Metadata, StorageEntry, TensorEntry, write_metadata};
+pub use pickle::{How, Object, Value};
