@@ -1,11 +1,14 @@
 import type { Fields } from '../models/provider.js';
+import type { Target } from '../models/target.js';
 import { queryKeyNorms, selfAttention } from './attention.js';
 import { int, norm } from './linear.js';
+import { latentAttention } from './mla.js';
 import { denseMlp, moeMlp } from './mlp.js';
-import { ModelDescription } from './model.js';
+import { ModelDescription, type Scope } from './model.js';
+import { multiTokenPrediction } from './mtp.js';
 
-/** GPTModel: a stack of attention and MLP layers. */
-export function describeGpt(provider: Fields): ModelDescription {
+/** GPTModel: a stack of attention and MLP layers, and the multi-token prediction layers after it. */
+export function describeGpt(provider: Fields, target: Target): ModelDescription {
   const model = new ModelDescription();
   const layers = int(provider, 'num_layers');
   const stacked = isStacked(provider);
@@ -14,10 +17,7 @@ export function describeGpt(provider: Fields): ModelDescription {
     const key = stacked ? 'decoder.layers.' : `decoder.layers.${i}.`;
     const axes = stacked ? [{ index: i, count: layers }] : [];
     const layer = model.scope('decoder.layers.*.', key, i, [i], axes);
-    selfAttention(layer, provider);
-    if (provider['qk_layernorm'] === true) queryKeyNorms(layer, provider);
-    if (isMoeLayer(provider, i)) moeMlp(layer, provider);
-    else denseMlp(layer, provider);
+    decoderLayer(layer, provider, i);
   }
   norm(
     model.scope('decoder.', 'decoder.', 'last'),
@@ -25,8 +25,21 @@ export function describeGpt(provider: Fields): ModelDescription {
     int(provider, 'hidden_size'),
     provider,
   );
+  multiTokenPrediction(model, provider, target, (layer) => decoderLayer(layer, provider, layers - 1));
   outputLayer(model, provider);
   return model;
+}
+
+/** Decoder layer number `index`: the provider says which kind of attention and of MLP it has. */
+function decoderLayer(layer: Scope, provider: Fields, index: number): void {
+  if (provider['multi_latent_attention'] === true) {
+    latentAttention(layer, provider);
+  } else {
+    selfAttention(layer, provider);
+    if (provider['qk_layernorm'] === true) queryKeyNorms(layer, provider);
+  }
+  if (isMoeLayer(provider, index)) moeMlp(layer, provider);
+  else denseMlp(layer, provider);
 }
 
 /**

@@ -43,7 +43,7 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
   if (rules === undefined) throw new TypeError(`${architecture} has no rules for ${target}`);
   const provider = buildProvider(hf, rules, target, options.dtype, options.sizes);
   checkSizes(options.sizes, provider, family.model === 'hybrid');
-  const model = DESCRIBE[family.model](provider);
+  const model = DESCRIBE[family.model](provider, target);
   const { mapped, drops } = collect(family, model, provider, source.tensors, options.dtype);
   const plan = buildPlan({
     model,

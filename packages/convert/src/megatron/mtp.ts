@@ -1,0 +1,31 @@
+import type { Fields } from '../models/provider.js';
+import type { Target } from '../models/target.js';
+import { int, linear, norm } from './linear.js';
+import type { ModelDescription, Scope } from './model.js';
+
+/**
+ * Multi-token prediction: for each depth the norms of the embedding and of the hidden state, their joint projection, a
+ * decoder layer like the stack's last one, and a final norm. Its keys always carry the depth.
+ */
+export function multiTokenPrediction(
+  model: ModelDescription,
+  provider: Fields,
+  target: Target,
+  lastLayer: (layer: Scope) => void,
+): void {
+  const depths = provider['mtp_num_layers'] ?? null;
+  if (typeof depths !== 'bigint') return;
+  const hidden = int(provider, 'hidden_size');
+  const modules = provider['mtp_use_repeated_layer'] === true ? Math.min(1, Number(depths)) : Number(depths);
+  for (let i = 0; i < modules; i += 1) {
+    const depth = model.scope('mtp.layers.*.', `mtp.layers.${i}.`, 'last', [i]);
+    norm(depth, 'enorm', hidden, provider);
+    norm(depth, 'hnorm', hidden, provider);
+    linear(depth, 'eh_proj', hidden, 2 * hidden, { split: 'column' });
+    const layer = depth.child('transformer_layer');
+    lastLayer(layer);
+    // Only the decoder block of 0.3.1 filters this entry out; 0.7.0 filters it here too.
+    if (target === '0.3.1') layer.child('self_attention').state('core_attention');
+    norm(depth, 'final_layernorm', hidden, provider);
+  }
+}
