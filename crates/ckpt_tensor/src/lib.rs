@@ -1,0 +1,15 @@
+//! Element types, casts and strided box copies. Pure compute: bytes in, bytes out, no I/O.
+//!
+//! All tensor bytes are little-endian, as in safetensors files and torch storages.
+
+pub mod boxes;
+pub mod cast;
+pub mod dequant;
+mod dtype;
+mod gather;
+mod kernel;
+
+pub use boxes::{BoxCopy, Dim};
+pub use dtype::Dtype;
+pub use gather::{Window, copy_box};
+pub use kernel::{Kernel, Op};
