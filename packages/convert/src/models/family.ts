@@ -4,7 +4,8 @@ import type { Fields } from './provider.js';
 import type { Target } from './target.js';
 
 /**
- * Where a Megatron parameter's values come from. `*` in a name stands for the parameter's own indices, left to right.
+ * Where a Megatron parameter's values come from. `*` in a name stands for the parameter's own indices, left to right;
+ * `{*+layers}` is an index counted on from the decoder's last layer.
  * Each form is one named transform of plan/transforms/.
  */
 export type Origin =
@@ -12,7 +13,13 @@ export type Origin =
   /** Per query group: the group's query heads, its key head, its value head. */
   | { readonly qkv: readonly [q: string, k: string, v: string] }
   /** Gate rows, then up rows. */
-  | { readonly gated: readonly [gate: string, up: string] };
+  | { readonly gated: readonly [gate: string, up: string] }
+  /** Query, key, value, gate, beta and alpha rows of a gated delta net, which the origin interleaves by key head. */
+  | { readonly gdn: readonly [qkvz: string, ba: string] }
+  /** The tensors' rows one after the other; their shares of the target are the parameter's parts, in order. */
+  | { readonly concat: readonly string[] }
+  /** A norm's weight less one, for norms that Megatron centres at zero. */
+  | { readonly minusOne: readonly [name: string] };
 
 /** A row of the mapping registry: the Megatron module parameter, and its origin in the Hugging Face checkpoint. */
 export type MappingRow = readonly [megatron: string, origin: Origin];
@@ -21,6 +28,8 @@ export type MappingRow = readonly [megatron: string, origin: Origin];
 export interface ConfigRules {
   /** Name of the dataclass in the table of defaults. */
   readonly provider: string;
+  /** Values that this version's transformers gives to absent keys, where they differ from the family's. */
+  readonly defaults?: PyMap;
   /** Fields copied from config.json, after or instead of the Bridge's common ones. */
   readonly copy?: readonly (readonly [hf: string, megatron: string])[];
   /** True when the Bridge copies only the fields of `copy`. */
@@ -48,5 +57,15 @@ export interface Family {
   readonly model: 'gpt' | 'hybrid';
   readonly rows: readonly MappingRow[];
   /** Source tensors that are left out on purpose. */
-  readonly drops?: readonly { readonly tensors: RegExp; readonly reason: string }[];
+  readonly drops?: readonly DropRule[];
+  /** Set where the structure could not be compared with the real stack: what it was taken from instead. */
+  readonly unverified?: string;
+}
+
+export interface DropRule {
+  /** A group named `beyond` matches only layer numbers past the decoder's last. */
+  readonly tensors: RegExp;
+  readonly reason: string;
+  /** The Bridge versions that leave them out; all when absent. */
+  readonly targets?: readonly Target[];
 }

@@ -1,4 +1,4 @@
-import type { Family, MappingRow } from './family.js';
+import type { DropRule, MappingRow } from './family.js';
 
 /** Word embeddings, output layer and final norm of a model rooted at `root` in the Hugging Face checkpoint. */
 export function endRows(root: string): readonly MappingRow[] {
@@ -45,7 +45,7 @@ export function gatedMlpRows(layers: string): readonly MappingRow[] {
   ];
 }
 
-export const ROTARY_BUFFERS: NonNullable<Family['drops']>[number] = {
+export const ROTARY_BUFFERS: DropRule = {
   tensors: /\.rotary_emb\.inv_freq$/,
   reason: 'rotary frequencies are recomputed from config.json',
 };

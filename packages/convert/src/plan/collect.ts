@@ -40,7 +40,7 @@ export function collect(
   tensors: ReadonlyMap<string, SourceTensor>,
   dtype: TargetDtype,
 ): Collected {
-  const registry = new MappingRegistry(family.rows);
+  const registry = new MappingRegistry(family.rows, Number(provider['num_layers']));
   const used = new Set<string>();
   const faults = new Faults();
   const mapped: Mapped[] = [];

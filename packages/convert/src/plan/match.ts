@@ -6,8 +6,11 @@ import type { MappingRow, Origin } from '../models/family.js';
  */
 export class MappingRegistry {
   readonly #rows = new Map<string, Origin>();
+  readonly #layers: number;
 
-  constructor(rows: readonly MappingRow[]) {
+  /** `layers` is the decoder's number of layers. */
+  constructor(rows: readonly MappingRow[], layers: number) {
+    this.#layers = layers;
     for (const [name, origin] of rows) {
       if (!this.#rows.has(name)) this.#rows.set(name, origin);
     }
@@ -15,17 +18,20 @@ export class MappingRegistry {
 
   find(name: string, indices: readonly number[]): Origin | null {
     const origin = this.#rows.get(name);
-    return origin === undefined ? null : fillOrigin(origin, indices);
+    return origin === undefined ? null : fillOrigin(origin, indices, this.#layers);
   }
 }
 
-export function fillOrigin(origin: Origin, indices: readonly number[]): Origin {
-  if (typeof origin === 'string') return fillName(origin, indices);
+function fillOrigin(origin: Origin, indices: readonly number[], layers: number): Origin {
+  if (typeof origin === 'string') return fillName(origin, indices, layers);
   const [kind, names] = Object.entries(origin)[0] as [string, readonly string[]];
-  return { [kind]: names.map((name) => fillName(name, indices)) } as unknown as Origin;
+  return { [kind]: names.map((name) => fillName(name, indices, layers)) } as unknown as Origin;
 }
 
-function fillName(name: string, indices: readonly number[]): string {
+function fillName(name: string, indices: readonly number[], layers: number): string {
   let next = 0;
-  return name.replaceAll('*', () => String(indices[next++]));
+  return name.replace(/\{\*\+layers\}|\*/g, (token) => {
+    const index = indices[next++] as number;
+    return String(token === '*' ? index : index + layers);
+  });
 }

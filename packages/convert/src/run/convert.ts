@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { NemotronError, type OnProgress } from '@nemotron-convert/core';
-import { execute } from '@nemotron-convert/native';
+import { execute, layOut } from '@nemotron-convert/native';
 import { type ConvertOptions, resolveOptions } from '../options.js';
 import { CONTAINERS, ITERATION_DIR } from '../output/container.js';
 import { runConfig } from '../output/run-config.js';
@@ -53,11 +53,11 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
     emit({ kind: 'note', message: `${drop.tensors.length} source tensors left out: ${drop.reason}` });
   }
   const encoded = encodePlan(plan);
+  const layout = await layOut(encoded);
 
   const staging = await Staging.open(targetPath);
   try {
     const engine = { root: staging.root, ...engineOptions(resolved) };
-    const layout = await execute(encoded, { ...engine, dryRun: true });
     await staging.requireSpace(layout.files.reduce((sum, file) => sum + file.bytes, 0));
 
     const paths = { hfModelId: resolved.hfModelId, save: targetPath };

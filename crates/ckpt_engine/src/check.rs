@@ -1,0 +1,231 @@
+//! What the plan claims, checked: every index, range, size and name, before a byte is written.
+
+use crate::Error;
+use crate::plan::{Copy, CopyOp, Fill, Item, Plan, SourceTensor, TensorItem};
+use crate::value;
+use ckpt_tensor::dequant::Mxfp4;
+use ckpt_tensor::{Dtype, Kernel, Op};
+use ckpt_torch_dist::{TorchDtype, Value};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Component, Path};
+
+/// A plan whose claims hold, with names turned into what they stand for.
+pub struct Checked {
+    pub plan: Plan,
+    /// Element types of `plan.tensors`, by position.
+    pub tensor_dtypes: Vec<Dtype>,
+    /// Element types of `plan.keys`, by position.
+    pub key_dtypes: Vec<(Dtype, TorchDtype)>,
+    pub objects: BTreeMap<String, Value>,
+}
+
+/// Checks a decoded plan. Errors name the first claim that does not hold.
+pub fn check(plan: Plan) -> Result<Checked, Error> {
+    if plan.version != 1 {
+        return Err(fault(format!("version {} is not known", plan.version)));
+    }
+    let tensor_dtypes = plan.tensors.iter().map(|tensor| {
+        let dtype =
+            Dtype::from_safetensors(&tensor.dtype).ok_or_else(|| fault(format!("dtype {}", tensor.dtype)))?;
+        let source = plan
+            .sources
+            .get(tensor.source)
+            .ok_or_else(|| fault(format!("{} is in no source", tensor.name)))?;
+        let bytes = volume(&tensor.shape).and_then(|n| dtype.byte_len(n));
+        if bytes.is_none() || tensor.end > source.bytes || bytes != tensor.end.checked_sub(tensor.begin) {
+            return Err(fault(format!("{} is not where its shape and dtype say", tensor.name)));
+        }
+        Ok(dtype)
+    });
+    let tensor_dtypes = tensor_dtypes.collect::<Result<Vec<_>, _>>()?;
+    let key_dtypes = plan.keys.iter().map(|key| {
+        let dtype = Dtype::from_torch(&key.dtype).filter(|dtype| dtype.size().is_some());
+        let both = dtype.zip(TorchDtype::from_name(&key.dtype).ok());
+        both.ok_or_else(|| fault(format!("dtype {} of {}", key.dtype, key.key)))
+    });
+    let key_dtypes = key_dtypes.collect::<Result<Vec<_>, _>>()?;
+    let objects = plan.objects.iter().map(|(name, json)| Ok((name.clone(), value::decode(json)?)));
+    let objects = objects.collect::<Result<BTreeMap<_, _>, Error>>()?;
+    let checked = Checked { plan, tensor_dtypes, key_dtypes, objects };
+    check_paths(&checked)?;
+    check_items(&checked)?;
+    Ok(checked)
+}
+
+fn fault(what: String) -> Error {
+    Error::Plan(what)
+}
+
+fn volume(shape: &[u64]) -> Option<u64> {
+    shape.iter().try_fold(1u64, |product, &n| product.checked_mul(n))
+}
+
+fn check_paths(checked: &Checked) -> Result<(), Error> {
+    let Checked { plan, objects, .. } = checked;
+    let files = plan.files.iter().map(|file| &file.path);
+    let archives = plan.archives.iter().map(|archive| &archive.path);
+    let mut seen = HashSet::new();
+    for path in files.chain(archives).chain([&plan.metadata.path]) {
+        let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        if path.is_empty() || !inside {
+            return Err(fault(format!("path {path} leaves the checkpoint")));
+        }
+        if !seen.insert(path) {
+            return Err(fault(format!("path {path} is there twice")));
+        }
+    }
+    for archive in &plan.archives {
+        if !objects.contains_key(&archive.object) {
+            return Err(fault(format!("{} holds {}, which is not defined", archive.path, archive.object)));
+        }
+    }
+    Ok(())
+}
+
+fn check_items(checked: &Checked) -> Result<(), Error> {
+    let mut names: HashSet<&str> = checked.plan.keys.iter().map(|key| key.key.as_str()).collect();
+    if names.len() != checked.plan.keys.len() {
+        return Err(fault("a key is there twice".into()));
+    }
+    let mut chunks: HashMap<usize, Vec<(&[u64], &[u64])>> = HashMap::new();
+    for item in checked.plan.files.iter().flat_map(|file| &file.items) {
+        match item {
+            Item::Object(object) => {
+                if !checked.objects.contains_key(&object.object) {
+                    return Err(fault(format!(
+                        "{} holds {}, which is not defined",
+                        object.key, object.object
+                    )));
+                }
+                if !names.insert(&object.key) {
+                    return Err(fault(format!("{} is there twice", object.key)));
+                }
+            }
+            Item::Tensor(item) => {
+                check_tensor_item(checked, item)?;
+                chunks.entry(item.key).or_default().push((&item.offsets, &item.sizes));
+            }
+        }
+    }
+    for (at, key) in checked.plan.keys.iter().enumerate() {
+        let grid = chunks.remove(&at).unwrap_or_default();
+        let stored: u64 = grid.iter().filter_map(|(_, sizes)| volume(sizes)).sum();
+        if Some(stored) != volume(&key.shape) || overlap(&grid) {
+            return Err(fault(format!("the chunks of {} do not cover it exactly once", key.key)));
+        }
+    }
+    Ok(())
+}
+
+/// Whether two boxes of a list share an element. Boxes are swept along the first axis on which they differ.
+fn overlap(boxes: &[(&[u64], &[u64])]) -> bool {
+    let mut order: Vec<_> = boxes.to_vec();
+    order.sort();
+    let meets = |a: &(&[u64], &[u64]), b: &(&[u64], &[u64])| {
+        (0..a.0.len()).all(|d| a.0[d] < b.0[d] + b.1[d] && b.0[d] < a.0[d] + a.1[d])
+    };
+    order.iter().enumerate().any(|(i, a)| {
+        let after = &order[i + 1..];
+        after.iter().take_while(|b| a.0.is_empty() || b.0[0] < a.0[0] + a.1[0]).any(|b| meets(a, b))
+    })
+}
+
+fn check_tensor_item(checked: &Checked, item: &TensorItem) -> Result<(), Error> {
+    let key = checked.plan.keys.get(item.key).ok_or_else(|| fault(format!("key number {}", item.key)))?;
+    let wrong = |what: &str| fault(format!("a chunk of {} {what}", key.key));
+    if item.offsets.len() != key.shape.len() || item.sizes.len() != key.shape.len() {
+        return Err(wrong("has another rank than it"));
+    }
+    for ((&offset, &size), &n) in item.offsets.iter().zip(&item.sizes).zip(&key.shape) {
+        if offset.checked_add(size).is_none_or(|end| end > n) {
+            return Err(wrong("leaves it"));
+        }
+    }
+    let elements = volume(&item.extent);
+    let bytes = elements.and_then(|n| checked.key_dtypes[item.key].0.byte_len(n));
+    if elements != volume(&item.sizes) || bytes.is_none_or(|bytes| bytes > i64::MAX as u64) {
+        return Err(wrong("has copies in a space of another size"));
+    }
+    let mut covered = 0u64;
+    for copy in &item.copies {
+        covered = covered.saturating_add(check_copy(checked, item, copy).map_err(|what| wrong(&what))?);
+    }
+    let boxes: Vec<_> =
+        item.copies.iter().map(|copy| (copy.start.as_slice(), copy.size.as_slice())).collect();
+    if overlap(&boxes) {
+        return Err(wrong("is written twice in places"));
+    }
+    if Some(covered) != elements && item.fill != Some(Fill::Zero) {
+        return Err(wrong("is not covered"));
+    }
+    Ok(())
+}
+
+/// The number of elements that a copy covers.
+fn check_copy(checked: &Checked, item: &TensorItem, copy: &Copy) -> Result<u64, String> {
+    let tensor = checked
+        .plan
+        .tensors
+        .get(copy.tensor)
+        .ok_or_else(|| format!("reads tensor number {}", copy.tensor))?;
+    let rank = item.extent.len();
+    if copy.start.len() != rank || copy.size.len() != rank || copy.strides.len() != rank {
+        return Err("has a copy of another rank".into());
+    }
+    let mut last = copy.offset;
+    for d in 0..rank {
+        let (start, size) = (copy.start[d], copy.size[d]);
+        if size == 0 || start.checked_add(size).is_none_or(|end| end > item.extent[d]) {
+            return Err("has a copy that leaves it".into());
+        }
+        let reach = (size - 1).checked_mul(copy.strides[d]).and_then(|span| last.checked_add(span));
+        last = reach.ok_or("has a copy with a stride beyond all bounds")?;
+    }
+    // Packed four-bit elements are counted one by one, their tensor in bytes of two.
+    let packed = if matches!(copy.op, Some(CopyOp::DequantMxfp4 { .. })) { 2 } else { 1 };
+    if volume(&tensor.shape).and_then(|n| n.checked_mul(packed)).is_none_or(|n| last >= n) {
+        return Err(format!("reads past the end of {}", tensor.name));
+    }
+    let (from, to) = (checked.tensor_dtypes[copy.tensor], checked.key_dtypes[item.key].0);
+    let castable = match &copy.op {
+        None => Kernel::new(from, to, Op::None).is_some(),
+        Some(CopyOp::MinusOne) => Kernel::new(from, to, Op::MinusOne).is_some(),
+        Some(CopyOp::DequantBlock { scale, block, columns }) => {
+            from == Dtype::F8_E4M3
+                && to.is_castable_float()
+                && block_scales(checked, tensor, *scale, *block, *columns).is_some()
+        }
+        Some(CopyOp::DequantMxfp4 { scale }) => {
+            let groups =
+                volume(&tensor.shape).and_then(|n| n.checked_mul(2)).map(|n| n.div_ceil(Mxfp4::GROUP));
+            from == Dtype::U8
+                && to.is_castable_float()
+                && checked.tensor_dtypes.get(*scale) == Some(&Dtype::U8)
+                && groups == checked.plan.tensors.get(*scale).and_then(|scale| volume(&scale.shape))
+        }
+    };
+    if !castable {
+        return Err(format!(
+            "would need a cast of {} from {} that does not exist",
+            tensor.name, tensor.dtype
+        ));
+    }
+    volume(&copy.size).ok_or_else(|| "has a copy beyond all bounds".into())
+}
+
+/// The dtype of a block-scaled tensor's scales, when there is one for each block.
+fn block_scales(
+    checked: &Checked,
+    tensor: &SourceTensor,
+    scale: usize,
+    block: [u64; 2],
+    columns: u64,
+) -> Option<Dtype> {
+    let dtype = checked.tensor_dtypes.get(scale).copied().filter(|dtype| dtype.is_castable_float())?;
+    let elements = volume(&tensor.shape)?;
+    if columns == 0 || block.contains(&0) || !elements.is_multiple_of(columns) {
+        return None;
+    }
+    let blocks = (elements / columns).div_ceil(block[0]).checked_mul(columns.div_ceil(block[1]))?;
+    (volume(&checked.plan.tensors[scale].shape) == Some(blocks)).then_some(dtype)
+}

@@ -1,0 +1,21 @@
+//! Executes a conversion plan: checks it against the files, then streams source tensors into the items of the
+//! checkpoint's files. The plan is input and is not trusted; the engine never learns a model's name.
+
+mod board;
+mod check;
+mod error;
+mod fill;
+mod index;
+mod layout;
+mod plan;
+mod run;
+mod segment;
+mod value;
+mod writer;
+
+pub use ckpt_safetensors::ReadMode;
+pub use error::Error;
+pub use layout::{FileLayout, Layout};
+pub use plan::Plan;
+pub use run::{Control, Options, Progress, Report, execute, lay_out};
+pub use writer::WriteMode;

@@ -1,0 +1,129 @@
+//! The plan as it arrives: JSON, every field known, nothing believed yet.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A whole conversion as data.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Plan {
+    pub version: u32,
+    pub sources: Vec<SourceFile>,
+    pub tensors: Vec<SourceTensor>,
+    pub objects: BTreeMap<String, serde_json::Value>,
+    pub keys: Vec<Key>,
+    pub files: Vec<TargetFile>,
+    pub metadata: MetadataFile,
+    pub archives: Vec<Archive>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceFile {
+    pub path: PathBuf,
+    /// Length of the whole file when the plan was made.
+    pub bytes: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceTensor {
+    pub name: String,
+    pub source: usize,
+    pub dtype: String,
+    pub shape: Vec<u64>,
+    pub begin: u64,
+    pub end: u64,
+}
+
+/// A tensor of the checkpoint, whole.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    pub key: String,
+    pub dtype: String,
+    pub shape: Vec<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetFile {
+    /// Relative to the root.
+    pub path: String,
+    pub rank: u32,
+    pub items: Vec<Item>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Item {
+    Tensor(TensorItem),
+    Object(ObjectItem),
+}
+
+/// A chunk of a tensor. `extent` is the space in which the copies are given; its row-major order is the payload's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorItem {
+    pub key: usize,
+    pub offsets: Vec<u64>,
+    pub sizes: Vec<u64>,
+    pub extent: Vec<u64>,
+    pub copies: Vec<Copy>,
+    pub fill: Option<Fill>,
+}
+
+/// What elements hold that no copy covers.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Fill {
+    Zero,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Copy {
+    pub tensor: usize,
+    pub start: Vec<u64>,
+    pub size: Vec<u64>,
+    /// In elements of the source tensor.
+    pub offset: u64,
+    pub strides: Vec<u64>,
+    pub op: Option<CopyOp>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum CopyOp {
+    /// Subtract one in the source's dtype.
+    MinusOne,
+    /// A block-scaled float8 matrix of `columns` columns: each `block` of it has a value in tensor `scale`.
+    DequantBlock { scale: usize, block: [u64; 2], columns: u64 },
+    /// Two four-bit floats a byte, each 32 of them with a power-of-two scale in tensor `scale`. Offset and strides
+    /// count the four-bit elements.
+    DequantMxfp4 { scale: usize },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectItem {
+    pub key: String,
+    pub object: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct MetadataFile {
+    pub path: String,
+    pub checkpoint_id: String,
+    pub save_id: String,
+}
+
+/// A file that is one torch.save archive.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Archive {
+    pub path: String,
+    pub object: String,
+}

@@ -1,0 +1,93 @@
+//! The calls that cross the border.
+
+use crate::error::Failure;
+use crate::options::{BindingExecuteOptions, BindingProgress};
+use crate::settle::on_thread;
+use ckpt_engine::{Control, Plan, execute, lay_out};
+use ckpt_safetensors::read_header;
+use napi::bindgen_prelude::{AbortSignal, Buffer, Env, Object};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi_derive::napi;
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Headers of safetensors files, as JSON.
+#[napi(ts_return_type = "Promise<string>")]
+pub fn inspect(env: &Env, paths: Vec<String>) -> napi::Result<Object<'_>> {
+    on_thread(env, move || {
+        let mut files = Vec::with_capacity(paths.len());
+        for path in &paths {
+            let header = read_header(Path::new(path)).map_err(ckpt_engine::Error::from)?;
+            let tensors: Vec<_> = header
+                .tensors
+                .iter()
+                .map(|tensor| {
+                    json!({
+                        "name": tensor.name,
+                        "dtype": tensor.dtype.safetensors_name(),
+                        "shape": tensor.shape,
+                        "begin": tensor.begin,
+                        "end": tensor.end,
+                    })
+                })
+                .collect();
+            files.push(json!({ "path": path, "bytes": header.bytes, "metadata": header.metadata, "tensors": tensors }));
+        }
+        Ok(serde_json::Value::Array(files).to_string())
+    })
+}
+
+/// Executes a plan, or with `dryRun` only checks it and lays it out. Resolves to a report as JSON.
+#[napi(
+    ts_return_type = "Promise<string>",
+    ts_args_type = "plan: Buffer, options: BindingExecuteOptions, onProgress?: ((progress: BindingProgress) => void) | null, signal?: AbortSignal | null"
+)]
+pub fn run_plan<'env>(
+    env: &'env Env,
+    plan: Buffer,
+    options: BindingExecuteOptions,
+    on_progress: Option<ThreadsafeFunction<BindingProgress, (), BindingProgress, napi::Status, false>>,
+    signal: Option<AbortSignal>,
+) -> napi::Result<Object<'env>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    if let Some(signal) = signal {
+        let stop = Arc::clone(&stop);
+        signal.on_abort(move || stop.store(true, Ordering::Relaxed));
+    }
+    let dry_run = options.dry_run.unwrap_or(false);
+    let options = options.into_engine()?;
+    // The plan's memory belongs to JavaScript; the thread gets a copy, a few megabytes at most.
+    let plan = plan.to_vec();
+    on_thread(env, move || {
+        let plan: Plan =
+            serde_json::from_slice(&plan).map_err(|error| ckpt_engine::Error::Plan(error.to_string()))?;
+        if dry_run {
+            let layout = lay_out(plan)?;
+            let files: Vec<_> =
+                layout.files.iter().map(|file| json!({ "path": file.path, "bytes": file.bytes })).collect();
+            return Ok(json!({ "files": files }).to_string());
+        }
+        let mut tell = |progress: ckpt_engine::Progress| {
+            if let Some(on_progress) = &on_progress {
+                let ckpt_engine::Progress { done, total, key } = progress;
+                let event = BindingProgress { done: done as f64, total: total as f64, key };
+                on_progress.call(event, ThreadsafeFunctionCallMode::NonBlocking);
+            }
+        };
+        let report = execute(plan, &options, &mut Control { stop: &stop, on_progress: &mut tell })?;
+        let files: Vec<_> =
+            report.layout.iter().map(|(path, bytes)| json!({ "path": path, "bytes": bytes })).collect();
+        Ok(json!({
+            "files": files,
+            "bytesRead": report.bytes_read,
+            "bytesWritten": report.bytes_written,
+            "seconds": report.seconds,
+            "threads": report.threads,
+            "readMode": report.read_mode.name(),
+            "writeMode": report.write_mode.name(),
+        })
+        .to_string())
+    })
+}

@@ -1,0 +1,24 @@
+//! Errors cross as data: a JSON text of code, message and facts.
+
+use serde_json::json;
+
+/// What a call's promise is rejected with.
+pub struct Failure(String);
+
+impl Failure {
+    pub fn internal(message: &str) -> Self {
+        Failure(json!({ "code": "INTERNAL", "message": message, "facts": {} }).to_string())
+    }
+
+    pub fn into_napi(self) -> napi::Error {
+        napi::Error::from_reason(self.0)
+    }
+}
+
+impl From<ckpt_engine::Error> for Failure {
+    fn from(error: ckpt_engine::Error) -> Self {
+        Failure(
+            json!({ "code": error.code(), "message": error.to_string(), "facts": error.facts() }).to_string(),
+        )
+    }
+}

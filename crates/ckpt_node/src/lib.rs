@@ -1,0 +1,7 @@
+//! The Node.js binding: thin forwards, JSON in and out. Each call runs on a thread of its own, since a conversion takes
+//! longer than a slot of libuv's pool may be held.
+
+mod calls;
+mod error;
+mod options;
+mod settle;

@@ -1,0 +1,55 @@
+//! What JavaScript asks an execution for.
+
+use ckpt_engine::{ReadMode, WriteMode};
+use napi_derive::napi;
+use std::path::PathBuf;
+
+/// The default budget for buffers.
+const MEMORY: usize = 256 << 20;
+
+#[napi(object)]
+pub struct BindingExecuteOptions {
+    pub root: String,
+    pub rank: Option<u32>,
+    pub threads: Option<u32>,
+    /// Bytes for buffers.
+    pub memory: Option<f64>,
+    pub read_mode: Option<String>,
+    pub write_mode: Option<String>,
+    pub dry_run: Option<bool>,
+    pub sync: Option<bool>,
+}
+
+impl BindingExecuteOptions {
+    pub fn into_engine(self) -> napi::Result<ckpt_engine::Options> {
+        let read_mode = match self.read_mode.as_deref() {
+            None | Some("auto" | "pread") => ReadMode::Pread,
+            Some("mmap") => ReadMode::Mmap,
+            Some("direct") => ReadMode::Direct,
+            Some(other) => return Err(napi::Error::from_reason(format!("read mode {other} is not known"))),
+        };
+        let write_mode = match self.write_mode.as_deref() {
+            None | Some("auto") => None,
+            Some("direct") => Some(WriteMode::Direct),
+            Some("dontcache") => Some(WriteMode::DontCache),
+            Some("buffered") => Some(WriteMode::Buffered),
+            Some(other) => return Err(napi::Error::from_reason(format!("write mode {other} is not known"))),
+        };
+        Ok(ckpt_engine::Options {
+            root: PathBuf::from(self.root),
+            rank: self.rank,
+            threads: self.threads.map(|threads| threads as usize),
+            memory: self.memory.map_or(MEMORY, |bytes| bytes as usize),
+            read_mode,
+            write_mode,
+            sync: self.sync.unwrap_or(true),
+        })
+    }
+}
+
+#[napi(object)]
+pub struct BindingProgress {
+    pub done: f64,
+    pub total: f64,
+    pub key: Option<String>,
+}

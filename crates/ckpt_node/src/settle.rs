@@ -1,0 +1,29 @@
+//! A promise settled from a thread of its own.
+
+use crate::error::Failure;
+use napi::bindgen_prelude::{Env, Object};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+/// Runs `work` on a new thread and settles a promise with what it returns. A panic becomes an INTERNAL error: unwinding
+/// out of the thread would take the whole process down.
+pub fn on_thread<'env>(
+    env: &'env Env,
+    work: impl FnOnce() -> Result<String, Failure> + Send + 'static,
+) -> napi::Result<Object<'env>> {
+    let (deferred, promise) = env.create_deferred()?;
+    thread::Builder::new().name("nemotron".into()).spawn(move || {
+        match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(json)) => deferred.resolve(move |_| Ok(json)),
+            Ok(Err(failure)) => deferred.reject(failure.into_napi()),
+            Err(panic) => {
+                let text = panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or(panic.downcast_ref::<&str>().copied());
+                deferred.reject(Failure::internal(text.unwrap_or("the engine panicked")).into_napi());
+            }
+        }
+    })?;
+    Ok(promise)
+}

@@ -1,0 +1,13 @@
+import { ERRORS, type ErrorCode, type Facts, NemotronError } from '@nemotron-convert/core';
+
+/** Rebuilds the error that crossed as a JSON text of code, message and facts. */
+export function fromBinding(thrown: unknown): Error {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  try {
+    const { code, message, facts } = JSON.parse(text) as { code: string; message: string; facts: Facts };
+    if (Object.hasOwn(ERRORS, code)) return new NemotronError(code as ErrorCode, message, { facts });
+  } catch {
+    // Not one of ours: argument errors of the binding layer arrive as plain text.
+  }
+  return new NemotronError('INTERNAL', text, { cause: thrown });
+}

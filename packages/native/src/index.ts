@@ -1,0 +1,90 @@
+import { type BindingProgress, binding } from './binding.js';
+import { fromBinding } from './failure.js';
+
+/** A tensor's header entry; `begin` and `end` are absolute byte positions in the file. */
+export interface TensorInfo {
+  readonly name: string;
+  /** safetensors dtype name. */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+export interface SafetensorsFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Sorted by position; together they cover the file's data exactly. */
+  readonly tensors: readonly TensorInfo[];
+}
+
+export interface ExecuteOptions {
+  /** Existing directory that the plan's paths are relative to. */
+  readonly root: string;
+  /** Only the files of this rank. */
+  readonly rank?: number;
+  readonly threads?: number;
+  /** Bytes for buffers. */
+  readonly memory?: number;
+  readonly readMode?: string;
+  readonly writeMode?: string;
+  /** Check the plan and lay its files out, without reading or writing. */
+  readonly dryRun?: boolean;
+  /** Wait until everything is on the disk; default true. */
+  readonly sync?: boolean;
+}
+
+export interface Progress {
+  /** Payload bytes. */
+  readonly done: number;
+  readonly total: number;
+  readonly key?: string;
+}
+
+export interface Watch {
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface PlannedFiles {
+  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+}
+
+export interface ExecuteReport extends PlannedFiles {
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly seconds: number;
+  readonly threads: number;
+  readonly readMode: string;
+  readonly writeMode: string;
+}
+
+/** Reads and checks the headers of safetensors files. Throws SOURCE_TRUNCATED, SOURCE_HEADER_INVALID, READ_FAILED. */
+export async function inspectSafetensors(paths: readonly string[]): Promise<SafetensorsFile[]> {
+  return JSON.parse(await settled(binding().inspect([...paths]))) as SafetensorsFile[];
+}
+
+/** Checks a plan and tells the files it makes and their lengths. Throws PLAN_INVALID. */
+export async function layOut(plan: Uint8Array): Promise<PlannedFiles> {
+  return JSON.parse(await settled(binding().runPlan(Buffer.from(plan), { root: '', dryRun: true }, null, null))) as PlannedFiles;
+}
+
+/** Executes a plan into `options.root`. Throws what the engine's error table says; INTERRUPTED after an abort. */
+export async function execute(plan: Uint8Array, options: ExecuteOptions, watch: Watch = {}): Promise<ExecuteReport> {
+  const { onProgress, signal } = watch;
+  const tell = onProgress === undefined ? null : progressTo(onProgress);
+  return JSON.parse(await settled(binding().runPlan(Buffer.from(plan), options, tell, signal ?? null))) as ExecuteReport;
+}
+
+function progressTo(onProgress: (progress: Progress) => void): (event: BindingProgress) => void {
+  return ({ done, total, key }) => onProgress({ done, total, ...(key === undefined || key === null ? {} : { key }) });
+}
+
+async function settled(call: Promise<string>): Promise<string> {
+  try {
+    return await call;
+  } catch (thrown) {
+    throw fromBinding(thrown);
+  }
+}
