@@ -45,6 +45,29 @@ export const ERRORS = {
   OPTION_UNKNOWN: row('E0202', 2, 'unknown option', 'see `nemotron steps show` for the parameters'),
   PARALLEL_SIZE: row('E0203', 2, 'parallel sizes do not fit the model', 'use one of the sizes listed'),
 
+  // The recorded Python tool ends with 1 for everything that it finds wrong after parsing its arguments.
+  USAGE: row('E0200', 2, 'wrong usage', 'see `nemotron --help`'),
+  STEP_UNKNOWN: row('E0210', 1, 'unknown step', 'run `nemotron steps list` to see all steps'),
+  STEP_INVALID: row('E0211', 1, 'the files of a step cannot be used', 'correct the file named above'),
+  CONFIG_MISSING: row(
+    'E0220',
+    1,
+    'configuration not found',
+    'a name with a slash or ending in .yaml or .yml is a path; any other is one of the configurations of the step',
+  ),
+  CONFIG_SYNTAX: row('E0221', 1, 'configuration cannot be read', 'correct the text at the place shown'),
+  CONFIG_MERGE: row('E0222', 1, 'configurations do not fit together', 'give both the same kind of value'),
+  CONFIG_INTERPOLATION: row(
+    'E0223',
+    1,
+    'an interpolation failed',
+    'correct the reference, or set the variable that it names',
+  ),
+  CONFIG_VALUE: row('E0224', 1, 'invalid parameter', 'see `nemotron steps show` for the parameters'),
+  PROFILE_INVALID: row('E0230', 1, 'profile cannot be used', 'correct env.toml'),
+  EXECUTOR_INVALID: row('E0231', 1, 'no such executor', 'set executor to local, slurm, lepton or dgxcloud'),
+  SUBMIT_UNAVAILABLE: row('E0232', 1, 'submission not available', 'run without -r and -b to convert here'),
+
   SOURCE_MISSING: row(
     'E0301',
     3,
