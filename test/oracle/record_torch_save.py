@@ -3,8 +3,7 @@
     python test/oracle/record_torch_save.py crates/ckpt_torch_dist/tests/data
 
 Recorded with torch 2.9.1 and numpy 2.3. The tests compare bytes, so another torch may record
-others; the tests' expectations are written beside each name in tests/torch_bytes.rs and
-tests/torch_reads.rs.
+others. What each file holds is told again in tests/suite/recorded.rs.
 """
 
 import argparse

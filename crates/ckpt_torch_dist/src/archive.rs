@@ -1,8 +1,8 @@
 //! Whole torch.save archives in memory: objects, not payloads.
 
-use crate::Value;
-use crate::pickle::save_value;
-use crate::zip::ArchiveWriter;
+use crate::pickle::{Globals, Storages, TensorRef, load_value, parse, save_value};
+use crate::zip::{ArchiveReader, ArchiveWriter};
+use crate::{Error, ReadAt, Value, view};
 
 /// The records before the storages; the same bytes in every archive.
 const HEAD_RECORDS: [(&str, &[u8]); 3] =
@@ -32,4 +32,44 @@ pub(crate) fn begin_archive(out: &mut Vec<u8>, root: &str, pickle: &[u8]) -> Arc
         archive.record(out, name, data);
     }
     archive
+}
+
+/// `torch.load(path)` of a whole archive, with its tensors. Nothing that it names is imported or run.
+///
+/// Reads what torch.save has written since 1.6, pickle protocols 2 to 5. Errors: anything that is
+/// damaged, unknown under `globals`, compressed, or much larger than the archive itself.
+pub fn load_object(bytes: &[u8], globals: Globals) -> Result<Value, Error> {
+    let archive = ArchiveReader::open(bytes, 0, bytes.len() as u64)?;
+    check_byteorder(&archive)?;
+    let pickle = archive.data("data.pkl", bytes.len() as u64)?;
+    let graph = parse(&pickle, globals.into())?;
+    let budget = (bytes.len() as u64).saturating_mul(TENSOR_EXPANSION);
+    load_value(&graph, pickle.len(), &mut Records { archive, budget })
+}
+
+/// Several tensors may view one storage; all of them together may have this many times the
+/// archive's bytes.
+const TENSOR_EXPANSION: u64 = 16;
+
+struct Records<'r> {
+    archive: ArchiveReader<'r, [u8]>,
+    budget: u64,
+}
+
+impl Storages for Records<'_> {
+    fn elements(&mut self, tensor: &TensorRef<'_>) -> Result<Vec<u8>, Error> {
+        let bytes = tensor.dtype.bytes_of(&tensor.shape)?;
+        let what = "size of tensors that share a storage";
+        self.budget = self.budget.checked_sub(bytes).ok_or(Error::Limit { what, limit: TENSOR_EXPANSION })?;
+        let record = self.archive.data(&format!("data/{}", tensor.key), tensor.storage_bytes)?;
+        view::row_major(tensor, &record)
+    }
+}
+
+/// The archive's byte order must be ours; archives before torch 2.1 don't say, and are.
+pub(crate) fn check_byteorder<R: ReadAt + ?Sized>(archive: &ArchiveReader<'_, R>) -> Result<(), Error> {
+    if archive.has("byteorder") && archive.data("byteorder", 16)? != b"little" {
+        return Err(Error::Record { name: "byteorder".into(), what: "not little-endian" });
+    }
+    Ok(())
 }

@@ -1,9 +1,11 @@
 //! `.metadata`: which tensors and objects a checkpoint has, and where their bytes are.
 
+mod read;
 mod write;
 
 use crate::TorchDtype;
 
+pub use read::read_metadata;
 pub use write::write_metadata;
 
 /// A checkpoint's index, torch's `Metadata` without what is constant.

@@ -36,7 +36,6 @@ opcodes! {
     MEMOIZE = 0x94;
     NEWFALSE = 0x89;
     NEWOBJ = 0x81;
-    NEWOBJ_EX = 0x92;
     NEWTRUE = 0x88;
     NONE = b'N';
     POP = b'0';

@@ -1,7 +1,9 @@
 //! The zip archives of torch.save: every record stored, none compressed, one disk, no comment.
 
+mod read;
 mod write;
 
+pub(crate) use read::ArchiveReader;
 pub(crate) use write::{ArchiveWriter, Placement};
 
 const LOCAL_SIGNATURE: u32 = 0x0403_4b50;

@@ -1,13 +1,11 @@
 //! The bytes that torch itself wrote (recorded by test/oracle/record_torch_save.py).
 
-mod data;
-
+use crate::recorded::{objects, pattern, recorded};
 use ckpt_torch_dist::{TensorItem, TorchDtype, Value, save_object};
-use data::recorded;
 
 fn whole_item(dtype: TorchDtype, shape: &[u64]) -> Vec<u8> {
     let item = TensorItem::new(dtype, shape, 12345, None).unwrap();
-    let payload = data::pattern(item.payload_len());
+    let payload = pattern(item.payload_len());
     let mut bytes = item.prefix().to_vec();
     bytes.extend(&payload);
     bytes.extend(item.trailer(crc32fast::hash(&payload)));
@@ -31,6 +29,24 @@ fn items_of_other_ranks() {
     assert_eq!(save_object(&scalar, "archive"), recorded("tensor_scalar.item"));
 }
 
+fn crc_of_zeros(size: u64) -> u32 {
+    let mut block = vec![0; 1 << 20];
+    let mut power = crc32fast::Hasher::new();
+    let mut power_len = block.len() as u64;
+    power.update(&block);
+    block.truncate((size % power_len) as usize);
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&block);
+    while power_len <= size {
+        if size & power_len != 0 {
+            crc.combine(&power);
+        }
+        power.combine(&power.clone());
+        power_len *= 2;
+    }
+    crc.finalize()
+}
+
 /// Sizes on both sides of zip64: the payload itself and the records after it move to 8-byte fields.
 #[test]
 fn items_around_4_gib() {
@@ -38,14 +54,14 @@ fn items_around_4_gib() {
         let item = TensorItem::new(TorchDtype::UInt8, &[size], 0, None).unwrap();
         assert_eq!(item.prefix(), recorded(&format!("zeros_{size}.head")), "{size}");
         let tail = recorded(&format!("zeros_{size}.tail"));
-        assert_eq!(item.trailer(data::crc_of_zeros(size)), tail, "{size}");
+        assert_eq!(item.trailer(crc_of_zeros(size)), tail, "{size}");
         assert_eq!(item.len(), item.prefix().len() as u64 + size + tail.len() as u64);
     }
 }
 
 #[test]
-fn objects() {
-    for (name, value) in data::objects() {
+fn whole_objects() {
+    for (name, value) in objects() {
         assert!(save_object(&value, name) == recorded(&format!("{name}.pt")), "{name}");
     }
 }
@@ -53,7 +69,7 @@ fn objects() {
 /// The sizes of the two objects that a checkpoint has most of.
 #[test]
 fn extra_states() {
-    let (_, empty) = data::objects().swap_remove(0);
+    let (_, empty) = objects().swap_remove(0);
     assert_eq!(save_object(&empty, "archive").len(), 1513);
     assert_eq!(save_object(&Value::List(vec![Value::None]), "archive").len(), 1261);
 }

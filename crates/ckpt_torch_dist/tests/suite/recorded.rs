@@ -14,24 +14,6 @@ pub fn pattern(len: u64) -> Vec<u8> {
     (0..len).map(|i| (i % 2) as u8).collect()
 }
 
-pub fn crc_of_zeros(size: u64) -> u32 {
-    let mut block = vec![0; 1 << 20];
-    let mut power = crc32fast::Hasher::new();
-    let mut power_len = block.len() as u64;
-    power.update(&block);
-    block.truncate((size % power_len) as usize);
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&block);
-    while power_len <= size {
-        if size & power_len != 0 {
-            crc.combine(&power);
-        }
-        power.combine(&power.clone());
-        power_len *= 2;
-    }
-    crc.finalize()
-}
-
 pub fn scalar(dtype: TorchDtype, data: &[u8]) -> Value {
     Value::Tensor { dtype, shape: vec![], data: data.to_vec() }
 }
