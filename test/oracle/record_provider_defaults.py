@@ -29,6 +29,16 @@ PROVIDERS = {
     "NemotronModelProvider": ("megatron.bridge.models.nemotron.nemotron_provider",),
     "OlMoEModelProvider": ("megatron.bridge.models.olmoe.olmoe_provider",),
     "GPTOSSProvider": ("megatron.bridge.models.gpt_oss.gpt_oss_provider",),
+    "ExaoneMoeModelProvider": ("megatron.bridge.models.exaone.exaone_moe.exaone_moe_provider",),
+    "FalconH1ModelProvider": ("megatron.bridge.models.falcon_h1.falconh1_provider",),
+    "Gemma4DenseProvider": ("megatron.bridge.models.gemma.gemma4_provider",),
+    "Gemma4ModelProvider": ("megatron.bridge.models.gemma.gemma4_provider",),
+    "MiMoV2FlashModelProvider": ("megatron.bridge.models.mimo_v2_flash.mimo_v2_flash_provider",),
+    "SarvamMLAModelProvider": ("megatron.bridge.models.sarvam.sarvam_provider",),
+    "SarvamMoEModelProvider": ("megatron.bridge.models.sarvam.sarvam_provider",),
+    "Step35ModelProvider": ("megatron.bridge.models.stepfun.step35_provider",),
+    "NemotronLabsDiffusionModelProvider": ("megatron.bridge.diffusion.models.nemotron_labs_diffusion.nemotron_labs_diffusion_provider",),
+    "LLaDA15ModelProvider": ("megatron.bridge.diffusion.models.llada15.llada15_provider",),
 }
 
 
@@ -61,7 +71,19 @@ def provider_defaults(name, module):
         for f in dataclasses.fields(cls)
         if f.init and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
     }
-    out = plain(cls(**required))
+    # The declared defaults are wanted, not what a class without a deferred __post_init__ would make of them.
+    own = cls.__dict__.get("__post_init__")
+    cls.__post_init__ = lambda self: None
+    provider = cls(**required)
+    if own is None:
+        del cls.__post_init__
+    else:
+        cls.__post_init__ = own
+    for f in dataclasses.fields(cls):
+        # A field without init or default exists only once the provider is finalized.
+        if not hasattr(provider, f.name):
+            setattr(provider, f.name, None)
+    out = plain(provider)
     for key in required:
         out[key] = None
     return out

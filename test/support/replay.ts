@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 
 /** A plan executed by the slowest possible reader: one element at a time, for small sources only. */
-const BYTES: Record<string, number> = { BF16: 2, F16: 2, F32: 4, bfloat16: 2, float16: 2, float32: 4 };
+const BYTES: Record<string, number> = {
+  BF16: 2,
+  F16: 2,
+  F32: 4,
+  F8_E4M3: 1,
+  bfloat16: 2,
+  float16: 2,
+  float32: 4,
+};
 
 interface Copy {
   tensor: number;
@@ -10,11 +18,18 @@ interface Copy {
   size: number[];
   offset: number;
   strides: number[];
-  op?: { kind: string };
+  op?: { kind: string; scale?: number; block?: readonly [number, number]; columns?: number };
 }
 interface PlanLike {
   sources: readonly { path: string }[];
-  tensors: readonly { name: string; source: number; dtype: string; begin: number; end: number }[];
+  tensors: readonly {
+    name: string;
+    source: number;
+    dtype: string;
+    shape: readonly number[];
+    begin: number;
+    end: number;
+  }[];
   keys: readonly { key: string; dtype: string; shape: readonly number[] }[];
   files: readonly { items: readonly unknown[] }[];
 }
@@ -56,8 +71,21 @@ export function replay(plan: PlanLike): Map<string, Replayed> {
             index.map((n, d) => n + (copy.start[d] ?? 0)),
             rowMajor(item.extent),
           );
-          const from = tensor.begin + (copy.offset + dot(index, copy.strides)) * (BYTES[tensor.dtype] ?? 0);
-          castElement(file, from, tensor.dtype, chunk, at * width, key.dtype);
+          const element = copy.offset + dot(index, copy.strides);
+          if (copy.op === undefined) {
+            const from = tensor.begin + element * (BYTES[tensor.dtype] ?? 0);
+            castElement(file, from, tensor.dtype, chunk, at * width, key.dtype);
+          } else {
+            const bits = operate(plan, files, copy.op, copy.tensor, element);
+            castElement(
+              bits,
+              0,
+              copy.op.kind === 'minus_one' ? tensor.dtype : 'BF16',
+              chunk,
+              at * width,
+              key.dtype,
+            );
+          }
         });
       }
       const strides = rowMajor(key.shape);
@@ -113,6 +141,57 @@ export function readHeader(path: string): {
       end: 8 + length + data_offsets[1],
     }));
   return { bytes: readFileSync(path).length, tensors };
+}
+
+/** The bytes of an element after its operation, in the dtype that the operation rounds to. */
+function operate(
+  plan: PlanLike,
+  files: readonly Uint8Array[],
+  op: NonNullable<Copy['op']>,
+  position: number,
+  element: number,
+): Uint8Array {
+  const load = (n: number, i: number): { value: number; dtype: string } => {
+    const tensor = plan.tensors[n];
+    const file = files[tensor?.source ?? -1];
+    if (tensor === undefined || file === undefined) throw new Error('bad tensor');
+    return {
+      value: toFloat(file, tensor.begin + i * (BYTES[tensor.dtype] ?? 0), tensor.dtype),
+      dtype: tensor.dtype,
+    };
+  };
+  const { value, dtype } = load(position, element);
+  const bits = new Uint8Array(new Float32Array([value - 1]).buffer);
+  if (op.kind === 'minus_one') {
+    const out = new Uint8Array(BYTES[dtype] ?? 0);
+    castElement(bits, 0, 'F32', out, 0, { BF16: 'bfloat16', F16: 'float16', F32: 'float32' }[dtype] ?? '');
+    return out;
+  }
+  if (op.kind !== 'dequant_block') throw new Error(`operation ${op.kind} is not known`);
+  const { scale = -1, block = [1, 1], columns = 1 } = op;
+  const row = Math.floor(Math.floor(element / columns) / block[0]);
+  const column = Math.floor((element % columns) / block[1]);
+  const factor = load(scale, row * Math.ceil(columns / block[1]) + column).value;
+  const out = new Uint8Array(2);
+  castElement(new Uint8Array(new Float32Array([value * factor]).buffer), 0, 'F32', out, 0, 'bfloat16');
+  return out;
+}
+
+function toFloat(from: Uint8Array, at: number, dtype: string): number {
+  if (dtype === 'F8_E4M3') return float8ToFloat(from[at] ?? 0);
+  const out = new Uint8Array(4);
+  castElement(from, at, dtype, out, 0, 'float32');
+  return new DataView(out.buffer).getFloat32(0, true);
+}
+
+/** e4m3fn: no infinities, and a NaN for each sign. */
+function float8ToFloat(byte: number): number {
+  const sign = byte & 0x80 ? -1 : 1;
+  const exponent = (byte >> 3) & 15;
+  const fraction = byte & 7;
+  if (exponent === 15 && fraction === 7) return Number.NaN;
+  if (exponent === 0) return sign * fraction * 2 ** -9;
+  return sign * (1 + fraction / 8) * 2 ** (exponent - 7);
 }
 
 function castElement(

@@ -1,6 +1,7 @@
 import type { Fields } from '../models/provider.js';
 import type { Target } from '../models/target.js';
 import { queryKeyNorms, selfAttention } from './attention.js';
+import { gatedDeltaNet, isLinearAttention } from './gdn.js';
 import { int, norm } from './linear.js';
 import { latentAttention } from './mla.js';
 import { denseMlp, moeMlp } from './mlp.js';
@@ -34,6 +35,8 @@ export function describeGpt(provider: Fields, target: Target): ModelDescription 
 function decoderLayer(layer: Scope, provider: Fields, index: number): void {
   if (provider['multi_latent_attention'] === true) {
     latentAttention(layer, provider);
+  } else if (isLinearAttention(provider, index)) {
+    gatedDeltaNet(layer, provider);
   } else {
     selfAttention(layer, provider);
     if (provider['qk_layernorm'] === true) queryKeyNorms(layer, provider);

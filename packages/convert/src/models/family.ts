@@ -16,8 +16,6 @@ export type Origin =
   | { readonly gated: readonly [gate: string, up: string] }
   /** Query, key, value, gate, beta and alpha rows of a gated delta net, which the origin interleaves by key head. */
   | { readonly gdn: readonly [qkvz: string, ba: string] }
-  /** The tensors' rows one after the other; their shares of the target are the parameter's parts, in order. */
-  | { readonly concat: readonly string[] }
   /** A norm's weight less one, for norms that Megatron centres at zero. */
   | { readonly minusOne: readonly [name: string] };
 

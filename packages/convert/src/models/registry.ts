@@ -1,13 +1,25 @@
 import { NemotronError } from '@nemotron-convert/core';
+import { deepseekV2, deepseekV3, kimiK2 } from './families/deepseek.js';
 import { llama } from './families/llama.js';
 import { mistral } from './families/mistral.js';
 import { nemotronH } from './families/nemotron-h.js';
 import { qwen2, qwen3 } from './families/qwen.js';
+import { qwen3Next } from './families/qwen3-next.js';
 import type { Family } from './family.js';
 import { TARGETS, type Target, type TargetChoice } from './target.js';
 
 /** Every family, sorted by its first architecture. */
-export const FAMILIES: readonly Family[] = [llama, mistral, nemotronH, qwen2, qwen3];
+export const FAMILIES: readonly Family[] = [
+  deepseekV2,
+  deepseekV3,
+  kimiK2,
+  llama,
+  mistral,
+  nemotronH,
+  qwen2,
+  qwen3,
+  qwen3Next,
+];
 
 const BY_ARCHITECTURE = new Map(
   FAMILIES.flatMap((family) => family.architectures.map((name) => [name, family])),

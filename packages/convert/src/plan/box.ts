@@ -9,11 +9,20 @@ export interface Box<Source> {
   /** In elements of the source tensor. */
   readonly offset: number;
   readonly strides: readonly number[];
-  readonly op?: BoxOp;
+  readonly op?: BoxOp<Source>;
 }
 
 /** What happens to an element before the cast to the target dtype. */
-export type BoxOp = { readonly kind: 'minus_one' };
+export type BoxOp<Source> =
+  /** Less one, rounded to the source dtype. */
+  | { readonly kind: 'minus_one' }
+  /** float8 row-major [rows, columns] times its block's scale, rounded to bfloat16. */
+  | {
+      readonly kind: 'dequant_block';
+      readonly scale: Source;
+      readonly block: readonly [number, number];
+      readonly columns: number;
+    };
 
 /** The part of a box inside the window [start, start + size), in the window's own coordinates; null when empty. */
 export function clip<Source>(

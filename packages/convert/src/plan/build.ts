@@ -35,6 +35,7 @@ export function buildPlan(input: BuildInput): Plan {
   const keys = new Numbered<{ key: string; dtype: string; shape: readonly number[] }>();
   const tensors = new Numbered<PlanTensor>();
   const placed: PlacedItem[] = [];
+  const number = (source: SourceTensor): number => tensors.add(source.name, () => planTensor(source));
   for (const { param, dtype, tensors: sources, boxes } of input.mapped) {
     for (const chunk of chunks(param, input.sizes)) {
       const key = keys.add(chunk.key, () => ({ key: chunk.key, dtype, shape: chunk.globalShape }));
@@ -42,10 +43,13 @@ export function buildPlan(input: BuildInput): Plan {
       for (const box of boxes) {
         const part = clip(box, chunk.windowStart, chunk.windowSize);
         if (part === null) continue;
-        const source = sources[part.source] as SourceTensor;
-        const tensor = tensors.add(source.name, () => planTensor(source));
+        const tensor = number(sources[part.source] as SourceTensor);
         const { start, size, offset, strides, op } = part;
-        copies.push({ tensor, start, size, offset, strides, ...(op === undefined ? {} : { op }) });
+        if (op === undefined) copies.push({ tensor, start, size, offset, strides });
+        else {
+          const placedOp = 'scale' in op ? { ...op, scale: number(sources[op.scale] as SourceTensor) } : op;
+          copies.push({ tensor, start, size, offset, strides, op: placedOp });
+        }
       }
       const first = sources[0] as SourceTensor;
       placed.push({

@@ -1,8 +1,10 @@
 import { DTYPES, NemotronError, type TargetDtype } from '@nemotron-convert/core';
 import type { ModelDescription, Param } from '../megatron/model.js';
-import type { Family } from '../models/family.js';
+import type { DropRule, Family } from '../models/family.js';
 import type { Fields } from '../models/provider.js';
+import type { Target } from '../models/target.js';
 import type { SourceTensor } from '../source/tensor.js';
+import { type BlockSize, dequantize, isBlockScale } from './dequantize.js';
 import { MappingRegistry } from './match.js';
 import type { Compiled } from './transforms/compiled.js';
 import { compile } from './transforms/index.js';
@@ -26,6 +28,17 @@ export interface Collected {
   readonly drops: readonly Drop[];
 }
 
+export interface CollectInput {
+  readonly family: Family;
+  readonly target: Target;
+  readonly model: ModelDescription;
+  readonly provider: Fields;
+  readonly tensors: ReadonlyMap<string, SourceTensor>;
+  readonly dtype: TargetDtype;
+  /** The block of a float8 weight that shares a scale. */
+  readonly block: BlockSize;
+}
+
 const CASTABLE = new Set(DTYPES.filter((row) => row.castable).map((row) => row.safetensors));
 const TIED = 'embeddings are tied: Megatron reuses the word embeddings as the output layer';
 
@@ -33,13 +46,8 @@ const TIED = 'embeddings are tied: Megatron reuses the word embeddings as the ou
  * Joins every Megatron parameter with its source tensors, and proves that nothing is lost: each parameter has a rule
  * and its tensors, each tensor has the shape that config.json implies, each source tensor is used or dropped by name.
  */
-export function collect(
-  family: Family,
-  model: ModelDescription,
-  provider: Fields,
-  tensors: ReadonlyMap<string, SourceTensor>,
-  dtype: TargetDtype,
-): Collected {
+export function collect(input: CollectInput): Collected {
+  const { family, model, provider, tensors, dtype } = input;
   const registry = new MappingRegistry(family.rows, Number(provider['num_layers']));
   const used = new Set<string>();
   const faults = new Faults();
@@ -63,32 +71,51 @@ export function collect(
       found.push(tensor);
     }
     if (found.length === needs.length) {
-      mapped.push({ param, dtype: param.keepFloat32 ? 'float32' : dtype, tensors: found, boxes });
+      const filled = dequantize(found, boxes, tensors, input.block);
+      for (const scale of filled.tensors.slice(found.length)) used.add(scale.name);
+      mapped.push({ param, dtype: param.keepFloat32 ? 'float32' : dtype, ...filled });
     }
   }
-  const { drops, unmapped } = leftovers(family, provider, tensors, used);
+  const { drops, unmapped } = leftovers(input, used);
   faults.throwFirst(unmapped);
   return { mapped, drops };
 }
 
 function leftovers(
-  family: Family,
-  provider: Fields,
-  tensors: ReadonlyMap<string, SourceTensor>,
+  { family, target, provider, tensors }: CollectInput,
   used: ReadonlySet<string>,
 ): { drops: Drop[]; unmapped: string[] } {
   const byReason = new Map<string, string[]>();
   const unmapped: string[] = [];
   const head = family.rows.find(([name]) => name === 'output_layer.weight')?.[1];
   const tied = provider['share_embeddings_and_output_weights'] === true;
+  const rules = (family.drops ?? []).filter(({ targets }) => targets?.includes(target) ?? true);
+  const layers = Number(provider['num_layers']);
   for (const name of tensors.keys()) {
     if (used.has(name)) continue;
     const reason =
-      tied && name === head ? TIED : family.drops?.find((drop) => drop.tensors.test(name))?.reason;
+      tied && name === head ? TIED : rules.find((rule) => drops(rule, name, layers, tensors))?.reason;
     if (reason === undefined) unmapped.push(name);
-    else byReason.set(reason, [...(byReason.get(reason) ?? []), name]);
+    else {
+      const names = byReason.get(reason);
+      if (names === undefined) byReason.set(reason, [name]);
+      else names.push(name);
+    }
   }
   return { drops: [...byReason].map(([reason, names]) => ({ reason, tensors: names })), unmapped };
+}
+
+/** A dropped weight's block scale goes with it. */
+function drops(
+  rule: DropRule,
+  name: string,
+  layers: number,
+  tensors: ReadonlyMap<string, SourceTensor>,
+): boolean {
+  const match = rule.tensors.exec(isBlockScale(name, tensors) ? name.replace(/_scale_inv$/, '') : name);
+  if (match === null) return false;
+  const beyond = match.groups?.['beyond'];
+  return beyond === undefined || Number(beyond) >= layers;
 }
 
 function concrete(param: Param): string {

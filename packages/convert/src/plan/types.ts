@@ -24,7 +24,8 @@ export interface PlanCopy {
   readonly size: readonly number[];
   readonly offset: number;
   readonly strides: readonly number[];
-  readonly op?: BoxOp;
+  /** Sources of an op are indices into the plan's tensors too. */
+  readonly op?: BoxOp<number>;
 }
 
 /** A chunk of a tensor: `extent` is the iteration space of the copies, in the payload's row-major order. */

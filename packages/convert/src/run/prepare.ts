@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import type { PyMap } from '@nemotron-convert/core';
 import { describeGpt } from '../megatron/gpt.js';
 import { describeHybrid } from '../megatron/hybrid.js';
-import type { Family } from '../models/family.js';
+import type { ConfigRules, Family } from '../models/family.js';
 import { fillDefaults, type HfConfig } from '../models/hf-config.js';
 import { buildProvider, type Fields } from '../models/provider.js';
 import { chooseTarget, findFamily } from '../models/registry.js';
+import { gatherRope } from '../models/rope.js';
 import type { Target } from '../models/target.js';
 import type { ResolvedOptions } from '../options.js';
 import { CONTAINERS, ITERATION_DIR } from '../output/container.js';
@@ -16,6 +17,7 @@ import { checkSizes } from '../plan/ranks.js';
 import type { Plan } from '../plan/types.js';
 import { architectureOf } from '../source/architecture.js';
 import type { Source } from '../source/open.js';
+import { readQuantization } from '../source/quantization.js';
 
 /** Everything that is decided before a byte of tensor data is read. */
 export interface Prepared {
@@ -38,13 +40,22 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
   const architecture = architectureOf(source);
   const family = findFamily(architecture, source.configPath);
   const target = chooseTarget(family, options.target);
-  const hf = configOf(source, family);
+  const { block } = readQuantization(source.dir, source.config, source.tensors);
   const rules = family.config[target];
   if (rules === undefined) throw new TypeError(`${architecture} has no rules for ${target}`);
+  const hf = configOf(source, family, rules, target);
   const provider = buildProvider(hf, rules, target, options.dtype, options.sizes);
   checkSizes(options.sizes, provider, family.model === 'hybrid');
   const model = DESCRIBE[family.model](provider, target);
-  const { mapped, drops } = collect(family, model, provider, source.tensors, options.dtype);
+  const { mapped, drops } = collect({
+    family,
+    target,
+    model,
+    provider,
+    tensors: source.tensors,
+    dtype: options.dtype,
+    block,
+  });
   const plan = buildPlan({
     model,
     mapped,
@@ -68,6 +79,8 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
   };
 }
 
-function configOf(source: Source, family: Family): HfConfig {
-  return fillDefaults(source.config, source.configPath, family.defaults, family.fallbacks);
+function configOf(source: Source, family: Family, rules: ConfigRules, target: Target): HfConfig {
+  const defaults = { ...family.defaults, ...rules.defaults };
+  const config = target === '0.3.1' ? source.config : gatherRope(source.config, defaults);
+  return fillDefaults(config, source.configPath, defaults, family.fallbacks);
 }

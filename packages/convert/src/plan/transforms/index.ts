@@ -2,10 +2,12 @@ import type { Origin } from '../../models/family.js';
 import type { Compiled, Transform, TransformContext } from './compiled.js';
 import { copy } from './copy.js';
 import { gated } from './gated.js';
+import { gdn } from './gdn.js';
+import { minusOne } from './minus-one.js';
 import { qkv } from './qkv.js';
 
 /** The closed set of transforms, by the key of their origin form. */
-const TRANSFORMS = { copy, gated, qkv } as const satisfies Record<string, Transform>;
+const TRANSFORMS = { copy, gated, gdn, minusOne, qkv } as const satisfies Record<string, Transform>;
 
 /** Compiles an origin whose names are already filled in. */
 export function compile(origin: Origin, context: TransformContext): Compiled {

@@ -1,0 +1,80 @@
+import { basename, sep } from 'node:path';
+import { isPyMap, NemotronError, type PyMap } from '@nemotron-convert/core';
+import type { SourceTensor } from './tensor.js';
+
+/** Rows and columns that share a scale where config.json does not say. */
+const DEFAULT_BLOCK = [128, 128] as const;
+
+/** Quantisation methods whose tensors the transforms read; the rest is refused by name. */
+const READABLE = new Set(['fp8', 'mxfp4']);
+
+/** Tensor names that only a packed or calibrated checkpoint has, with the method that writes them. */
+const SIGNS: readonly (readonly [RegExp, string])[] = [
+  [/\.qweight$/, 'GPTQ or AWQ'],
+  [/\.weight_packed$/, 'compressed-tensors'],
+  [/\.weight_scale_2$/, 'NVFP4'],
+  [/\.weight\.(absmax|quant_map)$/, 'bitsandbytes'],
+];
+
+export interface Quantization {
+  /** The block of a float8 weight that shares a scale. */
+  readonly block: readonly [number, number];
+}
+
+/**
+ * How the source's weights are quantised, from config.json's quantization_config and the tensors themselves. Throws
+ * SOURCE_QUANTIZED for methods that are not read, naming the bfloat16 release where its name can be told.
+ */
+export function readQuantization(
+  dir: string,
+  config: PyMap,
+  tensors: ReadonlyMap<string, SourceTensor>,
+): Quantization {
+  const given = config['quantization_config'] ?? null;
+  if (isPyMap(given)) {
+    const method = String(given['quant_method'] ?? 'unnamed');
+    if (!READABLE.has(method)) refuse(dir, config, method, label(given, method));
+    const block = given['weight_block_size'] ?? null;
+    if (Array.isArray(block) && block.length === 2 && block.every((n) => typeof n === 'bigint' && n > 0n)) {
+      return { block: [Number(block[0]), Number(block[1])] };
+    }
+    return { block: DEFAULT_BLOCK };
+  }
+  for (const name of tensors.keys()) {
+    const sign = SIGNS.find(([pattern]) => pattern.test(name));
+    if (sign !== undefined) refuse(dir, config, sign[1], `${sign[1]} (it has ${name})`);
+  }
+  return { block: DEFAULT_BLOCK };
+}
+
+function label(given: PyMap, method: string): string {
+  const detail = given['quant_algo'] ?? given['format'] ?? null;
+  return typeof detail === 'string' ? `${method} ${detail}` : method;
+}
+
+function refuse(dir: string, config: PyMap, method: string, found: string): never {
+  const sibling = unquantizedName(
+    typeof config['_name_or_path'] === 'string' ? config['_name_or_path'] : '',
+    dir,
+  );
+  throw new NemotronError('SOURCE_QUANTIZED', `${dir}: the weights are quantised with ${found}`, {
+    facts: { path: dir, method, readable: [...READABLE], sibling },
+    ...(sibling === null ? {} : { hint: `use the bfloat16 release: ${sibling}` }),
+  });
+}
+
+/** The bfloat16 release's name, from a name or path that ends in a quantisation; null when none does. */
+function unquantizedName(name: string, dir: string): string | null {
+  const cached = dir.split(sep).find((part) => part.startsWith('models--'));
+  const candidates = [name, cached?.slice('models--'.length).replace('--', '/') ?? '', basename(dir)];
+  for (const candidate of candidates) {
+    const ending = /[-_.](NVFP4|FP8|FP4|INT4|INT8|AWQ|GPTQ|bnb-4bit|W4A16|W8A8)([-_.].*)?$/i.exec(candidate);
+    if (ending !== null) return bfloat16Name(candidate.slice(0, ending.index));
+  }
+  return null;
+}
+
+/** NVIDIA's releases name their dtype; elsewhere the plain name is the bfloat16 release. */
+function bfloat16Name(name: string): string {
+  return /(^|\/)NVIDIA-/.test(name) ? `${name}-BF16` : name;
+}
