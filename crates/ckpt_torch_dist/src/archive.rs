@@ -1,5 +1,8 @@
 //! Whole torch.save archives in memory: objects, not payloads.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use crate::pickle::{Globals, Storages, TensorRef, load_value, parse, save_value};
 use crate::zip::{ArchiveReader, ArchiveWriter};
 use crate::{Error, ReadAt, Value, view};
@@ -44,7 +47,7 @@ pub fn load_object(bytes: &[u8], globals: Globals) -> Result<Value, Error> {
     let pickle = archive.data("data.pkl", bytes.len() as u64)?;
     let graph = parse(&pickle, globals.into())?;
     let budget = (bytes.len() as u64).saturating_mul(TENSOR_EXPANSION);
-    load_value(&graph, pickle.len(), &mut Records { archive, budget })
+    load_value(&graph, pickle.len(), &mut Records { bytes, archive, checked: HashMap::new(), budget })
 }
 
 /// Several tensors may view one storage; all of them together may have this many times the
@@ -52,17 +55,25 @@ pub fn load_object(bytes: &[u8], globals: Globals) -> Result<Value, Error> {
 const TENSOR_EXPANSION: u64 = 16;
 
 struct Records<'r> {
+    bytes: &'r [u8],
     archive: ArchiveReader<'r, [u8]>,
+    /// Where the storages met so far lie; each is checked against its CRC once.
+    checked: HashMap<String, Range<usize>>,
     budget: u64,
 }
 
 impl Storages for Records<'_> {
     fn elements(&mut self, tensor: &TensorRef<'_>) -> Result<Vec<u8>, Error> {
-        let bytes = tensor.dtype.bytes_of(&tensor.shape)?;
+        let wanted = tensor.dtype.bytes_of(&tensor.shape)?;
         let what = "size of tensors that share a storage";
-        self.budget = self.budget.checked_sub(bytes).ok_or(Error::Limit { what, limit: TENSOR_EXPANSION })?;
-        let record = self.archive.data(&format!("data/{}", tensor.key), tensor.storage_bytes)?;
-        view::row_major(tensor, &record)
+        self.budget =
+            self.budget.checked_sub(wanted).ok_or(Error::Limit { what, limit: TENSOR_EXPANSION })?;
+        if !self.checked.contains_key(tensor.key) {
+            let record = self.archive.checked(&format!("data/{}", tensor.key))?;
+            let start = record.position as usize;
+            self.checked.insert(tensor.key.to_string(), start..start + record.size as usize);
+        }
+        view::row_major(tensor, &self.bytes[self.checked[tensor.key].clone()])
     }
 }
 

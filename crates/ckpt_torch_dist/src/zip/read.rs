@@ -32,6 +32,16 @@ pub(crate) struct Record {
     pub(crate) crc: u32,
 }
 
+impl Record {
+    fn check(&self, name: &str, data: &[u8]) -> Result<(), Error> {
+        let (expected, found) = (self.crc, crc32fast::hash(data));
+        if found != expected {
+            return Err(Error::Crc { name: name.to_string(), expected, found });
+        }
+        Ok(())
+    }
+}
+
 /// A torch.save archive at `base` in a larger source.
 pub(crate) struct ArchiveReader<'r, R: ReadAt + ?Sized> {
     source: &'r R,
@@ -102,15 +112,22 @@ impl<'r, R: ReadAt + ?Sized> ArchiveReader<'r, R> {
             return Err(Error::Limit { what: "size of a record", limit });
         }
         let data = read(self.source, record.position, record.size)?;
-        let found = crc32fast::hash(&data);
-        if found != record.crc {
-            return Err(Error::Crc { name: name.to_string(), expected: record.crc, found });
-        }
+        record.check(name, &data)?;
         Ok(data)
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
         self.entries.contains_key(&format!("{}/{name}", self.root))
+    }
+}
+
+impl ArchiveReader<'_, [u8]> {
+    /// The record, once its data have the CRC that the directory gives.
+    pub(crate) fn checked(&self, name: &str) -> Result<Record, Error> {
+        let record = self.find(name)?;
+        let start = record.position as usize;
+        record.check(name, &self.source[start..start + record.size as usize])?;
+        Ok(record)
     }
 }
 
