@@ -208,6 +208,18 @@ export const ERRORS = {
     'a part of the target path is not a directory',
     'choose another megatron_path',
   ),
+  TARGET_BUSY: row(
+    'E0406',
+    4,
+    'another run is writing this target',
+    'wait until it ends; if it is known to be dead, remove the lock file named above',
+  ),
+  RESUME_MISMATCH: row(
+    'E0407',
+    4,
+    'an unfinished conversion of something else is in the way',
+    'run the original command again to finish it, or start afresh with fresh=true',
+  ),
 
   READ_FAILED: row('E0501', 5, 'reading the source failed', 'run the same command again'),
   WRITE_FAILED: row('E0502', 5, 'writing the target failed', 'run the same command again'),
@@ -224,6 +236,101 @@ export const ERRORS = {
     'the written checkpoint differs from the plan',
     'the disk or memory may be failing: run again on another disk',
   ),
+
+  HUB_NOT_FOUND: row(
+    'E0330',
+    3,
+    'no such model or revision',
+    'check the spelling of org/name and the revision; a private model needs HF_TOKEN',
+  ),
+  HUB_NO_SPACE: row(
+    'E0406',
+    4,
+    'not enough disk space for the download',
+    'free the space named above, or set HF_HUB_CACHE to a directory on a larger disk',
+  ),
+  HUB_CACHE_PERMISSION: row(
+    'E0407',
+    4,
+    'the Hugging Face cache cannot be written',
+    'set HF_HUB_CACHE to a directory that you can write',
+  ),
+
+  HUB_UNREACHABLE: row(
+    'E0701',
+    7,
+    'the Hub cannot be reached',
+    'check the network, HF_ENDPOINT and the proxy variables, then run the same command again',
+  ),
+  HUB_AUTH: row(
+    'E0702',
+    7,
+    'the Hub refused the token',
+    'set HF_TOKEN to a valid token that may read the model',
+  ),
+  HUB_GATED: row(
+    'E0703',
+    7,
+    'the model is gated',
+    'open its page, accept the conditions, and set HF_TOKEN to a token of that account',
+  ),
+  HUB_RATE_LIMITED: row(
+    'E0704',
+    7,
+    'the Hub limits the rate of requests',
+    'wait, or set HF_TOKEN for a higher limit, then run the same command again: finished parts are kept',
+  ),
+  HUB_OFFLINE: row(
+    'E0705',
+    7,
+    'not in the cache, and offline',
+    'run once with HF_HUB_OFFLINE unset, or give a local directory',
+  ),
+  HUB_CORRUPT: row(
+    'E0706',
+    7,
+    'downloaded bytes differ from what the Hub announced',
+    'run the same command again; if it happens again, a proxy or the disk changes data',
+  ),
+  HUB_ANSWER: row(
+    'E0707',
+    7,
+    'the Hub gave an answer that cannot be used',
+    'check HF_ENDPOINT, and try again later: finished parts are kept',
+  ),
+  REMOTE_UNREACHABLE: row(
+    'E0710',
+    7,
+    'the cluster cannot be reached',
+    'check the network and the address in env.toml, then run the same command again',
+  ),
+  REMOTE_AUTH: row(
+    'E0711',
+    7,
+    'the cluster refused the credentials',
+    'check the key, token or client secret that the profile names',
+  ),
+  REMOTE_ANSWER: row(
+    'E0712',
+    7,
+    'the cluster service gave an answer that cannot be used',
+    'check the address in env.toml, and try again later',
+  ),
+
+  JOB_FAILED: row('E0801', 8, 'the job failed', 'read its log above'),
+  JOB_REJECTED: row(
+    'E0802',
+    8,
+    'the cluster did not accept the job',
+    'correct the profile in env.toml: account, partition, node group, project',
+  ),
+  JOB_PREPARATION: row(
+    'E0803',
+    8,
+    'preparing the job failed',
+    'run the command shown above on the login node',
+  ),
+  JOB_LOST: row('E0804', 8, 'the job is gone', 'look for it with the tools of the cluster'),
 
   INTERRUPTED: row('E1301', 130, 'interrupted', 'run the same command again'),
   TERMINATED: row('E1431', 143, 'terminated', 'run the same command again'),
