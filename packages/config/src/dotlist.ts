@@ -28,7 +28,7 @@ export function parseDotlist(dotlist: readonly string[]): MapNode {
     const place = { source: { name: source.name, text }, line: 1, column: 1 };
     const value = equals === -1 ? scalarNode(null, place) : withOrigin(readYaml(source), place);
     checkSyntax(value);
-    update(root, splitKey(equals === -1 ? text : text.slice(0, equals)), value);
+    setKey(root, equals === -1 ? text : text.slice(0, equals), value);
   }
   return root;
 }
@@ -42,7 +42,9 @@ function withOrigin(node: Node, origin: NonNullable<Node['origin']>): Node {
   return placed;
 }
 
-function update(root: MapNode, parts: readonly string[], value: Node): void {
+/** Sets a dotted key of a tree in place; maps on the way are made. Throws CONFIG_MERGE at a wrong list index. */
+export function setKey(root: MapNode, key: string, value: Node): void {
+  const parts = splitKey(key);
   let at: Container = root;
   for (const part of parts.slice(0, -1)) {
     const child = childOf(at, part, value);

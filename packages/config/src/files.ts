@@ -56,7 +56,7 @@ export function readSource(path: string, cwd: string): Source {
   const bytes = readBytes(path);
   const name = displayName(path, cwd);
   try {
-    return { name, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
+    return { name, path, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
   } catch (cause) {
     throw problem('CONFIG_SYNTAX', 'UnicodeDecodeError', `${name} is not UTF-8 text`, {
       hint: 'save the file as UTF-8',

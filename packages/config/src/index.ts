@@ -1,4 +1,4 @@
-export { parseDotlist } from './dotlist.js';
+export { parseDotlist, setKey } from './dotlist.js';
 export type { Environment, EnvLookup, GitMount } from './evaluation.js';
 export { type FindOptions, findConfig, type LoadOptions, loadFile, readConfigFile } from './files.js';
 export {
@@ -8,7 +8,7 @@ export {
   type Mode,
   resolveRunEnv,
   runSection,
-  trainConfig,
+  trainTree,
 } from './job.js';
 export { applyDotlist, type LoadConfigOptions, type LoadedConfig, loadConfig, loadDotlist } from './load.js';
 export { merge } from './merge.js';
@@ -32,12 +32,14 @@ export { REMOTE_CODE, REMOTE_JOB, rewriteForRemote } from './remote-paths.js';
 export { type ResolvedConfig, type ResolveOptions, resolveTree, type ValueOrigin } from './resolve.js';
 export { fillRunValues, isArtifactReference } from './run-values.js';
 export { isSensitive } from './secrets.js';
+export { readToml } from './toml.js';
 export {
   type ConfigMap,
   type ConfigValue,
   type Key,
   type ListNode,
   type MapNode,
+  mapTexts,
   type Node,
   nodeFrom,
   plain,

@@ -11,6 +11,7 @@ import {
   copyNode,
   type MapNode,
   mapNode,
+  mapTexts,
   type Node,
   nodeFrom,
   plain,
@@ -126,18 +127,20 @@ function artifacts(job: MapNode, table: ConfigMap): Node {
  * The training config that the step gets: the job without `run` (but for artifact references), `${run.*}` filled in,
  * paths rewritten when it will run elsewhere. Other interpolations stay: the step resolves them where it runs.
  */
-export function trainConfig(job: ConfigMap, remoteFrom?: string): ConfigMap {
+export function trainTree(job: MapNode, remoteFrom?: string): MapNode {
   const run = runSection(job);
-  const train: ConfigMap = new Map();
-  for (const [key, value] of job) if (key !== 'run') train.set(key, fillRunValues(value, run));
+  const config = copyNode(job) as MapNode;
+  config.entries.delete('run');
+  const filled = mapTexts(config, (text) => fillRunValues(text, run));
   const references = [...run].filter(([, value]) => typeof value === 'string' && isArtifactReference(value));
-  if (references.length > 0) train.set('run', new Map(references));
-  return remoteFrom === undefined ? train : (rewriteForRemote(train, remoteFrom) as ConfigMap);
+  if (references.length > 0) setEntry(filled, 'run', nodeFrom(new Map(references)));
+  return remoteFrom === undefined ? filled : mapTexts(filled, (text) => rewriteForRemote(text, remoteFrom));
 }
 
-export function runSection(job: ConfigMap): ConfigMap {
-  const run = job.get('run');
-  return run instanceof Map ? run : new Map();
+/** The `run` section as data, unresolved. */
+export function runSection(job: MapNode): ConfigMap {
+  const run = job.entries.get('run');
+  return run?.kind === 'map' ? plain(run) : new Map();
 }
 
 /** The resolved `run.env` of a job, with the repositories to mount. Throws CONFIG_INTERPOLATION. */

@@ -3,6 +3,8 @@ export interface Source {
   /** As messages name it: a path, `override 2`, `env.toml`. */
   readonly name: string;
   readonly text: string;
+  /** The absolute path of a file. */
+  readonly path?: string;
 }
 
 /** Where a value was written: a place in a source, both counted from 1. */

@@ -1,24 +1,14 @@
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { parse, TomlDate, TomlError, type TomlTable, type TomlValue } from 'smol-toml';
 import type { Environment } from './evaluation.js';
 import { readSource } from './files.js';
 import { merge } from './merge.js';
-import type { Origin, Source } from './origin.js';
+import type { Source } from './origin.js';
 import { problem } from './problem.js';
 import { checkSyntax, resolveTree } from './resolve.js';
-import {
-  type ConfigMap,
-  listNode,
-  type MapNode,
-  mapNode,
-  type Node,
-  plain,
-  scalarNode,
-  setEntry,
-  setItem,
-} from './tree.js';
+import { readToml } from './toml.js';
+import { type ConfigMap, copyNode, type MapNode, mapNode, type Node, plain, setEntry } from './tree.js';
 
 /** Tables of env.toml that are no profiles. */
 export const RESERVED_SECTIONS = ['wandb', 'cli', 'cache', 'artifacts'] as const;
@@ -58,54 +48,17 @@ export function readProfiles(cwd: string, env: Environment): ProfileFile {
   const path = envTomlPath(cwd, env);
   if (path === undefined) return { source: undefined, tables: new Map() };
   const source = readSource(path, cwd);
-  const origin: Origin = { source, line: 1, column: 1 };
+  const root = readToml(source, 'PROFILE_INVALID');
   const tables = new Map<string, Node>();
-  for (const [name, value] of Object.entries(parseToml(source))) {
-    tables.set(name, tomlNode(value, { ...origin, line: headerLine(source.text, name) }, name));
-  }
+  for (const [name, value] of root.entries) tables.set(String(name), detached(value));
   return { source, tables };
 }
 
-function parseToml(source: Source): TomlTable {
-  try {
-    return parse(source.text.replace(/^\ufeff/, ''), { integersAsBigInt: true });
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const [reason = ''] = error.message.replace(/^Invalid TOML document: /, '').split('\n');
-    throw problem('PROFILE_INVALID', 'TOMLDecodeError', `${source.name}: ${reason}`, {
-      origin: { source, line: error.line, column: error.column },
-      cause: error,
-    });
-  }
-}
-
-/** The line of a table's header, for messages; 1 when it has none of its own. */
-function headerLine(text: string, name: string): number {
-  const line = text.split('\n').findIndex((found) => found.replaceAll(/[\s"']/g, '').startsWith(`[${name}]`));
-  return line + 1 || 1;
-}
-
-function tomlNode(value: TomlValue, origin: Origin, key: string): Node {
-  if (value instanceof TomlDate) {
-    throw problem('PROFILE_INVALID', 'UnsupportedValueType', `${key}: a date is not a supported value`, {
-      origin,
-      key,
-      hint: 'put it in quotes',
-    });
-  }
-  if (Array.isArray(value)) {
-    const list = listNode(origin);
-    for (const [index, item] of value.entries())
-      setItem(list, index, tomlNode(item, origin, `${key}[${index}]`));
-    return list;
-  }
-  if (typeof value === 'object') {
-    const map = mapNode(origin);
-    for (const [name, item] of Object.entries(value))
-      setEntry(map, name, tomlNode(item, origin, `${key}.${name}`));
-    return map;
-  }
-  return scalarNode(value, origin);
+/** A table as a tree of its own: its interpolations see nothing of the rest of the file. */
+function detached(node: Node): Node {
+  node.parent = undefined;
+  node.key = undefined;
+  return node;
 }
 
 /** A profile with its parents merged under it. Throws PROFILE_INVALID. */
@@ -131,7 +84,7 @@ function inherited(file: ProfileFile, name: string, env: Environment, chain: rea
   }
   const parent = table.entries.get('extends');
   const own = mapNode(table.origin);
-  for (const [key, value] of table.entries) if (key !== 'extends') setEntry(own, key, { ...value });
+  for (const [key, value] of table.entries) if (key !== 'extends') setEntry(own, key, copyNode(value));
   if (parent === undefined || (parent.kind === 'scalar' && !parent.value)) return own;
   if (parent.kind !== 'scalar') {
     throw problem('PROFILE_INVALID', 'TypeError', `Profile '${name}': extends takes one name`, {
@@ -171,8 +124,6 @@ export function readSection(
 ): ConfigMap | undefined {
   const table = file.tables.get(name);
   if (table === undefined || table.kind !== 'map') return undefined;
-  const root = mapNode(table.origin);
-  for (const [key, value] of table.entries) setEntry(root, key, value);
-  checkSyntax(root);
-  return resolveTree(root, { env }).value;
+  checkSyntax(table);
+  return resolveTree(table, { env }).value;
 }

@@ -8,16 +8,13 @@ const INSIDE = /\$\{run\.([^}]+)\}/g;
  * Fills `${run.x.y}` from the run section: alone it gives the value, inside text its Python text (null is empty). What
  * the section lacks stays as written; results are not looked at again.
  */
-export function fillRunValues(value: ConfigValue, run: ConfigMap): ConfigValue {
-  if (Array.isArray(value)) return value.map((item) => fillRunValues(item, run));
-  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, fillRunValues(item, run)]));
-  if (typeof value !== 'string') return value;
-  const [, path] = WHOLE.exec(value) ?? [];
+export function fillRunValues(text: string, run: ConfigMap): ConfigValue {
+  const [, path] = WHOLE.exec(text) ?? [];
   if (path !== undefined) {
     const found = at(run, path);
-    return found === undefined ? value : found;
+    return found === undefined ? text : found;
   }
-  return value.replaceAll(INSIDE, (written, inner: string) => {
+  return text.replaceAll(INSIDE, (written, inner: string) => {
     const found = at(run, inner);
     if (found === undefined) return written;
     return found === null ? '' : pythonText(found);

@@ -99,6 +99,23 @@ export function nodeFrom(value: ConfigValue, origin?: Origin): Node {
   return scalarNode(value, origin);
 }
 
+/** A copy of a tree with some of its texts replaced by other data; origins are kept. */
+export function mapTexts(node: MapNode, replace: (text: string) => ConfigValue): MapNode;
+export function mapTexts(node: Node, replace: (text: string) => ConfigValue): Node;
+export function mapTexts(node: Node, replace: (text: string) => ConfigValue): Node {
+  if (node.kind === 'scalar') {
+    return typeof node.value === 'string' ? nodeFrom(replace(node.value), node.origin) : copyNode(node);
+  }
+  if (node.kind === 'list') {
+    const list = listNode(node.origin);
+    for (const [index, item] of node.items.entries()) setItem(list, index, mapTexts(item, replace));
+    return list;
+  }
+  const map = mapNode(node.origin);
+  for (const [key, child] of node.entries) setEntry(map, key, mapTexts(child, replace));
+  return map;
+}
+
 /** The data of a tree with interpolations as written. */
 export function plain(node: MapNode): ConfigMap;
 export function plain(node: Node): ConfigValue;

@@ -1,0 +1,88 @@
+import {
+  type ConfigMap,
+  type ConfigValue,
+  type GitMount,
+  type MapNode,
+  plain,
+  printYaml,
+  runSection,
+} from '@nemotron-convert/config';
+import { NemotronError } from '@nemotron-convert/core';
+import type { Io } from '../io.js';
+import type { CompiledRun } from './compile.js';
+import { jobVariables } from './variables.js';
+
+export interface WrittenRun extends CompiledRun {
+  readonly train: MapNode;
+  readonly jobDirectory: string;
+  readonly runEnv: { readonly value: ConfigMap; readonly mounts: readonly GitMount[] };
+}
+
+const REMOTE = ['slurm', 'lepton', 'dgxcloud'] as const;
+const KNOWN = ['local', ...REMOTE].sort();
+
+/** Starts a written run: here, or on the backend that `run.env.executor` names. Returns the exit code. */
+export async function dispatch(run: WrittenRun, io: Io): Promise<number> {
+  const { request, runEnv } = run;
+  const variables = jobVariables({
+    runEnv: runEnv.value,
+    wandb: runSection(run.job).get('wandb'),
+    recipeName: run.recipeName,
+    env: io.env,
+  });
+  const executor = executorOf(runEnv.value, request.profile !== undefined);
+  const startup = startupCommands(runEnv.value.get('startup_commands'));
+  const remote = REMOTE.find((name) => name === executor);
+  if (remote !== undefined) {
+    return io.submit(
+      {
+        executor: remote,
+        detach: request.mode === 'batch',
+        forceSquash: request.forceSquash,
+        stepId: run.step.id,
+        recipeName: run.recipeName,
+        runspec: run.runspec,
+        runEnv: runEnv.value,
+        mounts: runEnv.mounts,
+        variables,
+        jobDirectory: run.jobDirectory,
+        trainYaml: printYaml(plain(run.train)),
+        words: request.passthrough,
+      },
+      io,
+    );
+  }
+  const env = { ...io.env, ...Object.fromEntries(variables) };
+  for (const command of startup) {
+    const code = await io.shell(command, env);
+    if (code !== 0) return code;
+  }
+  const { train: config, defaultConfig } = run;
+  const { passthrough: words, json, quiet } = request;
+  return io.runStep({ id: run.step.id, config, defaultConfig, words, env, cwd: io.cwd, json, quiet }, io);
+}
+
+function executorOf(runEnv: ConfigMap, hasProfile: boolean): string {
+  const value = runEnv.get('executor') ?? null;
+  if (value === null) {
+    if (!hasProfile) return 'local';
+    throw invalid(
+      'No executor selected. Pass --run <profile> / --batch <profile> or set executor in env.toml.',
+    );
+  }
+  if (typeof value === 'string' && KNOWN.includes(value)) return value;
+  throw invalid(`Unknown executor type: '${String(value)}'. Known: ${KNOWN.join(', ')}`);
+}
+
+function startupCommands(value: ConfigValue | undefined): readonly string[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) throw invalid('startup_commands must be a list of strings');
+  return value.map((command) => {
+    if (typeof command === 'string') return command;
+    throw invalid('startup_commands must be a list of strings');
+  });
+}
+
+function invalid(message: string): NemotronError {
+  return new NemotronError('EXECUTOR_INVALID', message, { facts: { kind: 'Exit' } });
+}

@@ -1,0 +1,12 @@
+export { sortLateWords } from './argv/late-words.js';
+export { suggestions } from './argv/similarity.js';
+export { runCli } from './cli.js';
+export type { Io, Output, RunStep, StepRun, Submission, Submit } from './io.js';
+export { processIo } from './process-io.js';
+export { type HfToMegatron, readOptions } from './steps/hf-to-megatron/options.js';
+export { type Manifest, readManifest } from './steps/manifest.js';
+export { discoverSteps, findStep } from './steps/registry.js';
+export { stepSettings } from './steps/run-step.js';
+export { parseScriptHeader, type Runspec } from './steps/runspec.js';
+export { parseStepWords, wordValue } from './steps/step-words.js';
+export { asBoolean } from './steps/truth.js';

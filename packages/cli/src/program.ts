@@ -1,0 +1,126 @@
+import { NemotronError } from '@nemotron-convert/core';
+import { FLAGS, type Flag } from './argv/flags.js';
+import { suggestions } from './argv/similarity.js';
+import { usage } from './argv/usage.js';
+import { parseWords } from './argv/words.js';
+import { helpText } from './help.js';
+import type { Io } from './io.js';
+
+/** A command: a group of commands, or a leaf whose code is loaded when it runs. */
+export interface Command {
+  readonly path: string;
+  readonly summary: string;
+  /** The words after the command, for its usage line. */
+  readonly args: string;
+  readonly flags: readonly Flag[];
+  readonly examples: readonly string[];
+  readonly notes?: readonly string[];
+  readonly children?: Readonly<Record<string, Command>>;
+  readonly load?: () => Promise<(words: readonly string[], io: Io) => Promise<number>>;
+  /** Unknown flags are words of the command. */
+  readonly keepUnknown?: boolean;
+}
+
+const STEP = 'convert/hf_to_megatron';
+
+const LIST: Command = {
+  path: 'nemotron steps list',
+  summary: 'List the steps',
+  args: '[OPTIONS]',
+  flags: FLAGS.list,
+  examples: ['nemotron steps list', 'nemotron steps list --produces checkpoint_megatron --json'],
+  load: async () => (await import('./commands/list.js')).list,
+};
+const SHOW: Command = {
+  path: 'nemotron steps show',
+  summary: 'Show a step and its parameters',
+  args: '[OPTIONS] STEP_ID',
+  flags: FLAGS.show,
+  examples: [`nemotron steps show ${STEP}`, 'nemotron steps show hf_to_megatron --json'],
+  load: async () => (await import('./commands/show.js')).show,
+};
+const RUN: Command = {
+  path: 'nemotron steps run',
+  summary: 'Run a step here or on a backend',
+  args: '[OPTIONS] STEP_ID [key=value ...] [words of the step ...]',
+  flags: FLAGS.run,
+  examples: [
+    `nemotron steps run ${STEP} hf_model_id=./model megatron_path=./out`,
+    `nemotron steps run ${STEP} -c mine.yaml dtype=float16 tp=2 -d`,
+    `nemotron steps run ${STEP} -b slurm_convert_model hf_model_id=org/name`,
+  ],
+  notes: [
+    'key=value overrides the configuration: dots go into maps, the value is YAML.',
+    `The parameters of a step: nemotron steps show ${STEP}`,
+    'Exit codes: 0 done, 1 configuration or step, 2 usage or sizes, 3 source, 4 target, 5 I/O (run again),',
+    '6 verification, 7 network, 8 remote job, 130 and 143 interrupted (run again).',
+  ],
+  keepUnknown: true,
+  load: async () => (await import('./commands/run.js')).run,
+};
+const STEPS: Command = {
+  path: 'nemotron steps',
+  summary: 'List, show and run steps',
+  args: 'COMMAND [ARGS]...',
+  flags: FLAGS.group,
+  examples: RUN.examples.slice(0, 1),
+  children: { list: LIST, show: SHOW, run: RUN },
+};
+const COMPLETION: Command = {
+  path: 'nemotron completion',
+  summary: 'Print a completion script for a shell',
+  args: 'bash|zsh|fish',
+  flags: FLAGS.completion,
+  examples: ['source <(nemotron completion bash)', 'nemotron completion fish | source'],
+  load: async () => (await import('./commands/completion.js')).completion,
+};
+
+export const ROOT: Command = {
+  path: 'nemotron',
+  summary: 'Convert Hugging Face checkpoints into Megatron checkpoints',
+  args: 'COMMAND [ARGS]...',
+  flags: FLAGS.root,
+  examples: [...RUN.examples.slice(0, 1), ...LIST.examples.slice(0, 1)],
+  children: { steps: STEPS, completion: COMPLETION },
+};
+
+/** Follows the words down the command tree and runs what they name. */
+export async function runCommand(words: readonly string[], io: Io, command: Command = ROOT): Promise<number> {
+  const { path, flags, keepUnknown } = command;
+  const stopAtWord = command.children !== undefined;
+  const parsed = parseWords(words, {
+    command: path,
+    flags,
+    stopAtWord,
+    ...(keepUnknown ? { keepUnknown } : {}),
+  });
+  if (parsed.switches.has('help')) {
+    io.out.write(helpText(command));
+    return 0;
+  }
+  if (command.load !== undefined) return (await command.load())(words, io);
+  if (parsed.switches.has('version')) {
+    io.out.write(`${(await import('./version.js')).VERSION}\n`);
+    return 0;
+  }
+  const [name, ...rest] = parsed.rest;
+  if (name === undefined) {
+    // Asked for nothing: the help, with the exit code of wrong usage.
+    io.out.write(helpText(command));
+    return 2;
+  }
+  if (parsed.values.get('run') && parsed.values.get('batch')) {
+    throw new NemotronError('EXECUTOR_INVALID', '--run and --batch cannot both be set', {
+      facts: { kind: 'Exit' },
+    });
+  }
+  const child = Object.hasOwn(command.children ?? {}, name) ? command.children?.[name] : undefined;
+  if (child === undefined) throw unknownCommand(command, name);
+  return runCommand(rest, io, child);
+}
+
+function unknownCommand(command: Command, name: string) {
+  const [near] = suggestions(name, Object.keys(command.children ?? {}), 0.6);
+  const meant = near === undefined ? '' : ` Did you mean '${near}'?`;
+  return usage(`No such command '${name}'.${meant}`, command.path);
+}

@@ -1,0 +1,49 @@
+import { formatBytes } from '@nemotron-convert/core';
+import { interruptible } from '../../interrupt.js';
+import type { Io, StepRun } from '../../io.js';
+import { jsonText } from '../../render/json.js';
+import { progress } from '../../render/progress.js';
+import type { Manifest } from '../manifest.js';
+import type { Settings } from '../settings.js';
+import { readOptions } from './options.js';
+import { unknownOverrides } from './unknown.js';
+
+/** Converts; the target appears complete or not at all. Returns the exit code. */
+export async function runHfToMegatron(
+  settings: Settings,
+  manifest: Manifest,
+  { env, json, quiet }: StepRun,
+  io: Io,
+): Promise<number> {
+  const { options, rank, notes } = readOptions(settings, manifest.extensions, env);
+  const say = (text: string) => {
+    if (!quiet) io.err.write(`${text}\n`);
+  };
+  for (const key of unknownOverrides(settings, manifest))
+    say(`warning: ${key} is no parameter of ${manifest.id}`);
+  for (const note of notes) say(`note: ${note}`);
+  if (rank !== 0) {
+    say(`rank ${rank} is idle: rank 0 writes the checkpoint of all ranks`);
+    return 0;
+  }
+  const { convert } = await import('@nemotron-convert/convert');
+  say(`Converting ${options.hfModelId} -> ${options.megatronPath}`);
+  const shown = quiet ? undefined : progress(io.err, () => performance.now() / 1000);
+  const report = await interruptible(async (signal) => {
+    try {
+      return await convert(options, {
+        signal,
+        ...(shown === undefined ? {} : { onProgress: shown.onProgress }),
+      });
+    } finally {
+      shown?.end();
+    }
+  });
+  if (json) io.out.write(jsonText(report));
+  else if (!quiet) {
+    const rate = formatBytes(report.bytesWritten / Math.max(report.seconds, 1e-9));
+    const size = formatBytes(report.bytesWritten);
+    io.out.write(`${report.path}: ${size} in ${report.seconds.toFixed(1)} s, ${rate}/s\n`);
+  }
+  return 0;
+}

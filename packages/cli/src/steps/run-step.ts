@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { type MapNode, readConfigFile, resolveTree } from '@nemotron-convert/config';
+import { NemotronError } from '@nemotron-convert/core';
+import type { Io, StepRun } from '../io.js';
+import { showText } from '../render/step-text.js';
+import type { Manifest } from './manifest.js';
+import { discoverSteps, findStep } from './registry.js';
+import { Settings } from './settings.js';
+import { applyStepWords, parseStepWords } from './step-words.js';
+
+type Runner = (settings: Settings, manifest: Manifest, run: StepRun, io: Io) => Promise<number>;
+
+/** The steps that run here, loaded when needed. */
+const RUNNERS: ReadonlyMap<string, () => Promise<Runner>> = new Map([
+  ['convert/hf_to_megatron', async () => (await import('./hf-to-megatron/run.js')).runHfToMegatron],
+]);
+
+/** Applies the words of a step to its configuration, resolves it in the step's environment, and does the work. */
+export async function runStep(run: StepRun, io: Io): Promise<number> {
+  const manifest = findStep(discoverSteps(io.stepsDir), run.id);
+  const load = RUNNERS.get(manifest.id);
+  if (load === undefined) {
+    throw new NemotronError('STEP_INVALID', `${manifest.id} cannot run here`, {
+      facts: { kind: 'ValueError', step: manifest.id },
+      hint: `steps that can: ${[...RUNNERS.keys()].join(', ')}`,
+    });
+  }
+  const { config, help, rest } = parseStepWords(run.words, manifest.id);
+  if (help) {
+    io.out.write(showText(manifest, io.out.columns));
+    return 0;
+  }
+  const settings = stepSettings(config ?? run.config, rest, run);
+  return (await load())(settings, manifest, run, io);
+}
+
+/**
+ * The settings of a step from its configuration (a tree, or a file whose `defaults:` is not followed) and its words.
+ * Throws CONFIG_MISSING, CONFIG_SYNTAX, CONFIG_VALUE, CONFIG_INTERPOLATION.
+ */
+export function stepSettings(
+  config: MapNode | string,
+  words: readonly string[],
+  { cwd, env, defaultConfig }: Pick<StepRun, 'cwd' | 'env' | 'defaultConfig'>,
+): Settings {
+  const tree = typeof config === 'string' ? readStepConfig(config, cwd) : config;
+  applyStepWords(tree, words);
+  const { value, origins } = resolveTree(tree, { env, autoMount: false });
+  return new Settings(value, origins, defaultConfig);
+}
+
+function readStepConfig(name: string, cwd: string): MapNode {
+  const path = isAbsolute(name) ? name : resolve(cwd, name);
+  if (!existsSync(path)) {
+    throw new NemotronError('CONFIG_MISSING', `Config file not found: ${name}`, {
+      facts: { kind: 'FileNotFoundError' },
+    });
+  }
+  const tree = readConfigFile(path, { cwd });
+  if (tree.kind === 'map') return tree;
+  throw new NemotronError('CONFIG_VALUE', `${name} must be a YAML map`, { facts: { kind: 'TypeError' } });
+}
