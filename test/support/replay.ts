@@ -7,6 +7,7 @@ const BYTES: Record<string, number> = {
   F16: 2,
   F32: 4,
   F8_E4M3: 1,
+  U8: 1,
   bfloat16: 2,
   float16: 2,
   float32: 4,
@@ -160,6 +161,13 @@ function operate(
       dtype: tensor.dtype,
     };
   };
+  if (op.kind === 'dequant_mxfp4') {
+    const byte = load(position, element >> 1).value;
+    const nibble = element % 2 === 0 ? byte & 15 : byte >> 4;
+    const exponent = load(op.scale ?? -1, Math.floor(element / 32)).value - 127;
+    const magnitude = [0, 0.5, 1, 1.5, 2, 3, 4, 6][nibble & 7] ?? 0;
+    return roundToBfloat16((nibble & 8 ? -1 : 1) * magnitude * 2 ** exponent);
+  }
   const { value, dtype } = load(position, element);
   const bits = new Uint8Array(new Float32Array([value - 1]).buffer);
   if (op.kind === 'minus_one') {
@@ -172,12 +180,17 @@ function operate(
   const row = Math.floor(Math.floor(element / columns) / block[0]);
   const column = Math.floor((element % columns) / block[1]);
   const factor = load(scale, row * Math.ceil(columns / block[1]) + column).value;
+  return roundToBfloat16(value * factor);
+}
+
+function roundToBfloat16(value: number): Uint8Array {
   const out = new Uint8Array(2);
-  castElement(new Uint8Array(new Float32Array([value * factor]).buffer), 0, 'F32', out, 0, 'bfloat16');
+  castElement(new Uint8Array(new Float32Array([value]).buffer), 0, 'F32', out, 0, 'bfloat16');
   return out;
 }
 
 function toFloat(from: Uint8Array, at: number, dtype: string): number {
+  if (dtype === 'U8') return from[at] ?? 0;
   if (dtype === 'F8_E4M3') return float8ToFloat(from[at] ?? 0);
   const out = new Uint8Array(4);
   castElement(from, at, dtype, out, 0, 'float32');

@@ -1,4 +1,5 @@
 import type { Fields } from '../models/provider.js';
+import { layerSpec } from './layer-spec.js';
 import { int, linear, norm, normalization } from './linear.js';
 import type { Scope } from './model.js';
 
@@ -13,17 +14,32 @@ export function selfAttention(layer: Scope, provider: Fields): void {
   linear(at, 'linear_qkv', (heads + gates + 2 * groups) * size, hidden, {
     split: 'column',
     bias: provider['add_bias_linear'] === true || provider['add_qkv_bias'] === true,
-    norm: normalization(provider),
+    ...(layerSpec(provider).preNorms ? { norm: normalization(provider) } : {}),
   });
   linear(at, 'linear_proj', hidden, heads * size, {
     split: 'row',
     bias: provider['add_bias_linear'] === true,
   });
+  if (layerSpec(provider).postNorms) norm(at, 'linear_proj.post_layernorm', hidden, provider);
+  if (provider['softmax_type'] === 'learnable') {
+    at.param('core_attention.softmax_offset', [heads], { split: 'column' });
+    at.state('core_attention');
+  }
 }
 
-/** The per-head norms of queries and keys. */
+/** The norms of queries and keys, over one head or over all heads together. */
 export function queryKeyNorms(layer: Scope, provider: Fields): void {
+  const { queryKeyNorms: kind } = layerSpec(provider);
+  if (kind === 'none') return;
   const at = layer.child('self_attention');
-  norm(at, 'q_layernorm', int(provider, 'kv_channels'), provider);
-  norm(at, 'k_layernorm', int(provider, 'kv_channels'), provider);
+  if (kind === 'sharded') {
+    const size = int(provider, 'kv_channels');
+    at.param('q_layernorm.weight', [int(provider, 'num_attention_heads') * size], { split: 'column' });
+    at.param('k_layernorm.weight', [int(provider, 'num_query_groups') * size], { split: 'column' });
+    return;
+  }
+  const heads = kind === 'heads' ? int(provider, 'num_attention_heads') : 1;
+  const size = heads * int(provider, 'kv_channels');
+  norm(at, 'q_layernorm', size, provider);
+  norm(at, 'k_layernorm', size, provider);
 }

@@ -39,7 +39,7 @@ function decoderLayer(layer: Scope, provider: Fields, index: number): void {
     gatedDeltaNet(layer, provider);
   } else {
     selfAttention(layer, provider);
-    if (provider['qk_layernorm'] === true) queryKeyNorms(layer, provider);
+    queryKeyNorms(layer, provider);
   }
   if (isMoeLayer(provider, index)) moeMlp(layer, provider);
   else denseMlp(layer, provider);

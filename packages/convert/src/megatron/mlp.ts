@@ -1,4 +1,5 @@
 import type { Fields } from '../models/provider.js';
+import { layerSpec } from './layer-spec.js';
 import { int, linear, norm, normalization } from './linear.js';
 import type { Part, Scope } from './model.js';
 
@@ -22,9 +23,10 @@ export function denseMlp(layer: Scope, provider: Fields): void {
     split: 'column',
     bias,
     parts: fc1Parts(provider, width),
-    norm: normalization(provider),
+    ...(layerSpec(provider).preNorms ? { norm: normalization(provider) } : {}),
   });
   linear(at, 'linear_fc2', hidden, width, { split: 'row', bias });
+  if (layerSpec(provider).postNorms) norm(at, 'linear_fc2.post_layernorm', hidden, provider);
 }
 
 /** A mixture of experts: its own norm, router, grouped experts, optional latent projections and shared experts. */

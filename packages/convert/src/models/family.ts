@@ -8,7 +8,7 @@ import type { Target } from './target.js';
  * `{*+layers}` is an index counted on from the decoder's last layer.
  * Each form is one named transform of plan/transforms/.
  */
-export type Origin =
+export type PlainOrigin =
   | string
   /** Per query group: the group's query heads, its key head, its value head. */
   | { readonly qkv: readonly [q: string, k: string, v: string] }
@@ -17,7 +17,19 @@ export type Origin =
   /** Query, key, value, gate, beta and alpha rows of a gated delta net, which the origin interleaves by key head. */
   | { readonly gdn: readonly [qkvz: string, ba: string] }
   /** A norm's weight less one, for norms that Megatron centres at zero. */
-  | { readonly minusOne: readonly [name: string] };
+  | { readonly minusOne: readonly [name: string] }
+  /** One expert's part of a tensor that stacks all experts; transposed where a matrix has its inputs first. */
+  | { readonly stacked: readonly [name: string] }
+  | { readonly stackedTransposed: readonly [name: string] }
+  /** The same, with gate and up outputs in turns. */
+  | { readonly alternating: readonly [name: string] }
+  | { readonly alternatingTransposed: readonly [name: string] }
+  /** The same out of four-bit floats. */
+  | { readonly mxfp4: readonly [blocks: string, scales: string] }
+  | { readonly mxfp4Alternating: readonly [blocks: string, scales: string] };
+
+/** An origin, or several that checkpoints of the family differ in: the first that fits the source's tensors counts. */
+export type Origin = PlainOrigin | { readonly oneOf: readonly PlainOrigin[] };
 
 /** A row of the mapping registry: the Megatron module parameter, and its origin in the Hugging Face checkpoint. */
 export type MappingRow = readonly [megatron: string, origin: Origin];
@@ -36,6 +48,8 @@ export interface ConfigRules {
   readonly set?: PyMap;
   /** Fields that take more than a copy. They win over `set`. */
   readonly derive?: (hf: HfConfig) => Fields;
+  /** Rows of this version; they come before the family's. */
+  readonly rows?: readonly MappingRow[];
   /** Extra keys of run_config.yaml's `tokenizer.hf_tokenizer_kwargs`. */
   readonly tokenizerKwargs?: PyMap;
 }
@@ -58,6 +72,8 @@ export interface Family {
   readonly drops?: readonly DropRule[];
   /** Set where the structure could not be compared with the real stack: what it was taken from instead. */
   readonly unverified?: string;
+  /** Set where no Megatron-Bridge registers the architecture: where its rules come from. */
+  readonly beyondBridge?: string;
 }
 
 export interface DropRule {

@@ -24,7 +24,8 @@ export function finalize(fields: Fields, target: Target, dtype: TargetDtype, siz
   fill('recompute_modules', () => ['core_attn']);
   fill('autocast_dtype', () => out['params_dtype'] ?? null);
   fill('microbatch_group_size_per_vp_stage', () => BigInt(sizes.pp));
-  if (out['mtp_num_layers'] === 0n && out['is_hybrid_model'] !== true) out['mtp_num_layers'] = null;
+  if (out['is_hybrid_model'] !== true && out['position_embedding_type'] !== 'rope')
+    out['apply_rope_fusion'] = false;
 
   const std = out['init_method_std'] as number;
   fill('embedding_init_method_std', () => std);

@@ -1,9 +1,16 @@
 import { NemotronError } from '@nemotron-convert/core';
 import { deepseekV2, deepseekV3, kimiK2 } from './families/deepseek.js';
+import { gemma, gemma2, gemma3 } from './families/gemma.js';
+import { glm4Moe } from './families/glm.js';
+import { gptOss } from './families/gpt-oss.js';
 import { llama } from './families/llama.js';
 import { mistral } from './families/mistral.js';
+import { mixtral } from './families/mixtral.js';
+import { nemotron } from './families/nemotron.js';
 import { nemotronH } from './families/nemotron-h.js';
+import { olmoe } from './families/olmoe.js';
 import { qwen2, qwen3 } from './families/qwen.js';
+import { qwen2Moe, qwen3Moe } from './families/qwen-moe.js';
 import { qwen3Next } from './families/qwen3-next.js';
 import type { Family } from './family.js';
 import { TARGETS, type Target, type TargetChoice } from './target.js';
@@ -12,12 +19,22 @@ import { TARGETS, type Target, type TargetChoice } from './target.js';
 export const FAMILIES: readonly Family[] = [
   deepseekV2,
   deepseekV3,
+  gemma2,
+  gemma3,
+  gemma,
+  glm4Moe,
+  gptOss,
   kimiK2,
   llama,
   mistral,
+  mixtral,
+  nemotron,
   nemotronH,
+  olmoe,
   qwen2,
+  qwen2Moe,
   qwen3,
+  qwen3Moe,
   qwen3Next,
 ];
 

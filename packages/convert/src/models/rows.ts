@@ -45,6 +45,20 @@ export function gatedMlpRows(layers: string): readonly MappingRow[] {
   ];
 }
 
+/** A router and gated experts, with the norm before them. */
+export function expertRows(layers: string): readonly MappingRow[] {
+  const at = `${layers}.*.mlp`;
+  return [
+    ['decoder.layers.*.pre_mlp_layernorm.weight', `${layers}.*.post_attention_layernorm.weight`],
+    ['decoder.layers.*.mlp.router.weight', `${at}.gate.weight`],
+    [
+      'decoder.layers.*.mlp.experts.linear_fc1.weight*',
+      { gated: [`${at}.experts.*.gate_proj.weight`, `${at}.experts.*.up_proj.weight`] },
+    ],
+    ['decoder.layers.*.mlp.experts.linear_fc2.weight*', `${at}.experts.*.down_proj.weight`],
+  ];
+}
+
 export const ROTARY_BUFFERS: DropRule = {
   tensors: /\.rotary_emb\.inv_freq$/,
   reason: 'rotary frequencies are recomputed from config.json',

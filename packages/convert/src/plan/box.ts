@@ -22,7 +22,9 @@ export type BoxOp<Source> =
       readonly scale: Source;
       readonly block: readonly [number, number];
       readonly columns: number;
-    };
+    }
+  /** Four-bit floats, two a byte and low half first, times a power of two for every 32; elements are the values. */
+  | { readonly kind: 'dequant_mxfp4'; readonly scale: Source };
 
 /** The part of a box inside the window [start, start + size), in the window's own coordinates; null when empty. */
 export function clip<Source>(

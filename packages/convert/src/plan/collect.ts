@@ -6,7 +6,7 @@ import type { Target } from '../models/target.js';
 import type { SourceTensor } from '../source/tensor.js';
 import { type BlockSize, dequantize, isBlockScale } from './dequantize.js';
 import { MappingRegistry } from './match.js';
-import type { Compiled } from './transforms/compiled.js';
+import type { Compiled, Need } from './transforms/compiled.js';
 import { compile } from './transforms/index.js';
 
 /** A parameter joined with the source tensors and boxes that fill it. */
@@ -47,18 +47,23 @@ const TIED = 'embeddings are tied: Megatron reuses the word embeddings as the ou
  * and its tensors, each tensor has the shape that config.json implies, each source tensor is used or dropped by name.
  */
 export function collect(input: CollectInput): Collected {
-  const { family, model, provider, tensors, dtype } = input;
-  const registry = new MappingRegistry(family.rows, Number(provider['num_layers']));
+  const { family, target, model, provider, tensors, dtype } = input;
+  const ofTarget = family.config[target]?.rows ?? [];
+  const registry = new MappingRegistry([...ofTarget, ...family.rows], Number(provider['num_layers']));
   const used = new Set<string>();
   const faults = new Faults();
   const mapped: Mapped[] = [];
   for (const param of model.params) {
-    const origin = registry.find(param.name, param.indices);
-    if (origin === null) {
+    const origins = registry.find(param.name, param.indices);
+    if (origins === null) {
       faults.unruled.push(concrete(param));
       continue;
     }
-    const { needs, boxes } = compile(origin, { shape: param.shape, provider });
+    const context = { shape: param.shape, expert: param.expert, provider };
+    const { needs, boxes } = choose(
+      origins.map((origin) => compile(origin, context)),
+      tensors,
+    );
     const found: SourceTensor[] = [];
     for (const need of needs) {
       const tensor = tensors.get(need.name);
@@ -67,7 +72,7 @@ export function collect(input: CollectInput): Collected {
         continue;
       }
       used.add(need.name);
-      faults.check(tensor, need.shape, concrete(param));
+      faults.check(tensor, need, concrete(param));
       found.push(tensor);
     }
     if (found.length === needs.length) {
@@ -123,6 +128,19 @@ function concrete(param: Param): string {
   return param.name.replaceAll('*', () => String(param.indices[next++]));
 }
 
+/** The first choice whose tensors are all there in the shapes it needs, else whose tensors are all there, else the first. */
+function choose(choices: readonly Compiled[], tensors: ReadonlyMap<string, SourceTensor>): Compiled {
+  const present = choices.filter(({ needs }) => needs.every(({ name }) => tensors.has(name)));
+  const fitting = present.find(({ needs }) =>
+    needs.every(({ name, shape }) => sameShape(shape, tensors.get(name)?.shape ?? [])),
+  );
+  return fitting ?? present[0] ?? (choices[0] as Compiled);
+}
+
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((n, d) => n === b[d]);
+}
+
 /** What does not fit, gathered so that one error names the extent of it. */
 class Faults {
   readonly unruled: string[] = [];
@@ -135,10 +153,12 @@ class Faults {
   }[] = [];
   readonly #dtypes: { tensor: string; found: string }[] = [];
 
-  check(tensor: SourceTensor, expected: readonly number[], parameter: string): void {
-    if (!CASTABLE.has(tensor.dtype)) this.#dtypes.push({ tensor: tensor.name, found: tensor.dtype });
-    const same = expected.length === tensor.shape.length && expected.every((n, d) => n === tensor.shape[d]);
-    if (!same) this.#shapes.push({ tensor: tensor.name, parameter, expected, found: tensor.shape });
+  check(tensor: SourceTensor, need: Need, parameter: string): void {
+    const readable = need.dtype === undefined ? CASTABLE.has(tensor.dtype) : need.dtype === tensor.dtype;
+    if (!readable) this.#dtypes.push({ tensor: tensor.name, found: tensor.dtype });
+    const expected = need.shape;
+    if (!sameShape(expected, tensor.shape))
+      this.#shapes.push({ tensor: tensor.name, parameter, expected, found: tensor.shape });
   }
 
   throwFirst(unmapped: readonly string[]): void {

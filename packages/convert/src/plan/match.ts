@@ -1,4 +1,4 @@
-import type { MappingRow, Origin } from '../models/family.js';
+import type { MappingRow, Origin, PlainOrigin } from '../models/family.js';
 
 /**
  * The mapping registry: the first row whose name equals a parameter's wins, as in Megatron-Bridge. Origins are filled
@@ -16,16 +16,19 @@ export class MappingRegistry {
     }
   }
 
-  find(name: string, indices: readonly number[]): Origin | null {
+  /** The origins that may fill a parameter, the preferred one first; null where no row names it. */
+  find(name: string, indices: readonly number[]): readonly PlainOrigin[] | null {
     const origin = this.#rows.get(name);
-    return origin === undefined ? null : fillOrigin(origin, indices, this.#layers);
+    if (origin === undefined) return null;
+    const choices = typeof origin === 'object' && 'oneOf' in origin ? origin.oneOf : [origin];
+    return choices.map((choice) => fillOrigin(choice, indices, this.#layers));
   }
 }
 
-function fillOrigin(origin: Origin, indices: readonly number[], layers: number): Origin {
+function fillOrigin(origin: PlainOrigin, indices: readonly number[], layers: number): PlainOrigin {
   if (typeof origin === 'string') return fillName(origin, indices, layers);
   const [kind, names] = Object.entries(origin)[0] as [string, readonly string[]];
-  return { [kind]: names.map((name) => fillName(name, indices, layers)) } as unknown as Origin;
+  return { [kind]: names.map((name) => fillName(name, indices, layers)) } as unknown as PlainOrigin;
 }
 
 function fillName(name: string, indices: readonly number[], layers: number): string {

@@ -84,7 +84,7 @@ export function latentLayerRows(to: string, from: string): readonly MappingRow[]
   ];
 }
 
-const PREDICTED = 'model.layers.{*+layers}';
+export const PREDICTED = 'model.layers.{*+layers}';
 
 /** Multi-token prediction layers that follow the decoder's in the same numbering. */
 export const PREDICTION_ROWS: readonly MappingRow[] = [

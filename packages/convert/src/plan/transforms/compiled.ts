@@ -1,3 +1,4 @@
+import type { Axis } from '../../megatron/model.js';
 import type { Fields } from '../../models/provider.js';
 import { type Box, product, rowMajor } from '../box.js';
 
@@ -5,6 +6,8 @@ import { type Box, product, rowMajor } from '../box.js';
 export interface Need {
   readonly name: string;
   readonly shape: readonly number[];
+  /** The safetensors dtype of packed data; any dtype that casts when absent. */
+  readonly dtype?: string;
 }
 
 /** What a transform makes of its origin: the tensors it needs, and the target's boxes over them by position. */
@@ -13,9 +16,10 @@ export interface Compiled {
   readonly boxes: readonly Box<number>[];
 }
 
-/** A transform with its sizes: the parameter's whole shape and the finished provider. */
+/** A transform with its sizes: the parameter's whole shape, its place among the experts, the finished provider. */
 export interface TransformContext {
   readonly shape: readonly number[];
+  readonly expert: Axis | null;
   readonly provider: Fields;
 }
 

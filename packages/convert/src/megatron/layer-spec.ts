@@ -1,0 +1,37 @@
+import { isPyMap } from '@nemotron-convert/core';
+import type { Fields } from '../models/provider.js';
+
+/** What a Bridge's own layer spec changes of the standard transformer layer. */
+export interface LayerSpec {
+  /** A norm after linear_proj and after linear_fc2, inside these modules. */
+  readonly postNorms: boolean;
+  /** Norms before attention and MLP, inside linear_qkv and linear_fc1. */
+  readonly preNorms: boolean;
+  /**
+   * Norms of queries and keys: none, over one head, or over all heads together; `sharded` ones are cut with the heads
+   * and have no extra state.
+   */
+  readonly queryKeyNorms: 'none' | 'head' | 'heads' | 'sharded';
+}
+
+/** By the function's name, as run_config.yaml records it in `transformer_layer_spec`. */
+const SPECS: Readonly<Record<string, Partial<LayerSpec>>> = {
+  gemma2_layer_spec: { postNorms: true, queryKeyNorms: 'none' },
+  // Builds the norms whatever qk_layernorm says.
+  gemma3_layer_spec: { postNorms: true, queryKeyNorms: 'head' },
+  olmoe_layer_spec: { queryKeyNorms: 'heads' },
+  exaone4_layer_spec: { preNorms: false, postNorms: true },
+  minimax_m2_layer_spec: { queryKeyNorms: 'sharded' },
+};
+
+export function layerSpec(provider: Fields): LayerSpec {
+  const recorded = provider['transformer_layer_spec'];
+  const target = isPyMap(recorded ?? null) ? (recorded as { _target_?: unknown })._target_ : undefined;
+  const name = typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : '';
+  return {
+    postNorms: false,
+    preNorms: true,
+    queryKeyNorms: provider['qk_layernorm'] === true ? 'head' : 'none',
+    ...(Object.hasOwn(SPECS, name) ? SPECS[name] : {}),
+  };
+}
