@@ -1,5 +1,6 @@
 //! CRCs of payloads that several segments write, combined when the item's trailer is due.
 
+use crate::journal::SliceRecord;
 use crc32fast::Hasher;
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,12 @@ impl CrcBoard {
     pub fn post(&self, item: ItemId, from: u64, bytes: u64, crc: Hasher) {
         self.lock().slices.entry(item).or_default().push(Slice { from, bytes, crc });
         self.changed.notify_all();
+    }
+
+    /// Adds a slice that an earlier run has written.
+    pub fn restore(&self, file: usize, slice: SliceRecord) {
+        let SliceRecord { item, from, bytes, crc } = slice;
+        self.post((file, item), from, bytes, Hasher::new_with_initial_len(crc, bytes));
     }
 
     /// The CRC of a whole payload of `bytes`, once all its slices are there. None when the run was stopped.

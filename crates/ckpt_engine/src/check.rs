@@ -87,7 +87,7 @@ fn check_items(checked: &Checked) -> Result<(), Error> {
     if names.len() != checked.plan.keys.len() {
         return Err(fault("a key is there twice".into()));
     }
-    let mut chunks: HashMap<usize, Vec<(&[u64], &[u64])>> = HashMap::new();
+    let mut chunks: HashMap<usize, Vec<Region>> = HashMap::new();
     for item in checked.plan.files.iter().flat_map(|file| &file.items) {
         match item {
             Item::Object(object) => {
@@ -117,13 +117,15 @@ fn check_items(checked: &Checked) -> Result<(), Error> {
     Ok(())
 }
 
+/// A box: where it starts and its size, axis by axis.
+type Region<'a> = (&'a [u64], &'a [u64]);
+
 /// Whether two boxes of a list share an element. Boxes are swept along the first axis on which they differ.
-fn overlap(boxes: &[(&[u64], &[u64])]) -> bool {
+fn overlap(boxes: &[Region]) -> bool {
     let mut order: Vec<_> = boxes.to_vec();
     order.sort();
-    let meets = |a: &(&[u64], &[u64]), b: &(&[u64], &[u64])| {
-        (0..a.0.len()).all(|d| a.0[d] < b.0[d] + b.1[d] && b.0[d] < a.0[d] + a.1[d])
-    };
+    let meets =
+        |a: &Region, b: &Region| (0..a.0.len()).all(|d| a.0[d] < b.0[d] + b.1[d] && b.0[d] < a.0[d] + a.1[d]);
     order.iter().enumerate().any(|(i, a)| {
         let after = &order[i + 1..];
         after.iter().take_while(|b| a.0.is_empty() || b.0[0] < a.0[0] + a.1[0]).any(|b| meets(a, b))

@@ -12,6 +12,8 @@ pub enum Error {
     Source(#[from] ckpt_safetensors::Error),
     #[error("{}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("{}: begun with plan {found}, this run has plan {expected}", path.display())]
+    Resume { path: PathBuf, expected: String, found: String },
     #[error("interrupted after {done} of {total} bytes")]
     Interrupted { done: u64, total: u64 },
 }
@@ -25,6 +27,7 @@ impl Error {
         use ckpt_safetensors::Error as Source;
         match self {
             Error::Plan(_) => "PLAN_INVALID",
+            Error::Resume { .. } => "RESUME_MISMATCH",
             Error::Interrupted { .. } => "INTERRUPTED",
             Error::Source(Source::Truncated { .. }) => "SOURCE_TRUNCATED",
             Error::Source(Source::Header { .. }) => "SOURCE_HEADER_INVALID",
@@ -46,6 +49,9 @@ impl Error {
         use ckpt_safetensors::Error as Source;
         match self {
             Error::Plan(fault) => json!({ "fault": fault }),
+            Error::Resume { path, expected, found } => {
+                json!({ "path": path, "expected": expected, "found": found })
+            }
             Error::Interrupted { done, total } => json!({ "done": done, "total": total }),
             Error::Source(
                 Source::Truncated { path, expected, found } | Source::Changed { path, expected, found },

@@ -4,6 +4,7 @@ use crate::Error;
 use crate::board::CrcBoard;
 use crate::check::Checked;
 use crate::fill::Filler;
+use crate::journal::SliceRecord;
 use crate::layout::{FileLayout, Placed, tensor_item};
 use crate::plan::Item;
 use ckpt_torch_dist::save_object;
@@ -24,8 +25,9 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Fills `out` with the file's bytes from `begin` on.
-    pub fn fill(&self, filler: &mut Filler, begin: u64, out: &mut [u8]) -> Result<(), Error> {
+    /// Fills `out` with the file's bytes from `begin` on. Returns the slices of payloads that reach beyond it.
+    pub fn fill(&self, filler: &mut Filler, begin: u64, out: &mut [u8]) -> Result<Vec<SliceRecord>, Error> {
+        let mut slices = Vec::new();
         let end = begin + out.len() as u64;
         let first = self.layout.items.partition_point(|placed| placed.end() <= begin);
         for (at, placed) in self.layout.items.iter().enumerate().skip(first) {
@@ -37,10 +39,12 @@ impl Work<'_> {
                     let bytes = save_object(&self.checked.objects[&object.object], "archive");
                     overlay(out, begin, placed.start, &bytes);
                 }
-                item @ Item::Tensor(_) => self.fill_tensor(filler, begin, out, at, placed, item)?,
+                item @ Item::Tensor(_) => {
+                    slices.extend(self.fill_tensor(filler, begin, out, at, placed, item)?)
+                }
             }
         }
-        Ok(())
+        Ok(slices)
     }
 
     fn fill_tensor(
@@ -51,7 +55,8 @@ impl Work<'_> {
         at: usize,
         placed: &Placed,
         item: &Item,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<SliceRecord>, Error> {
+        let mut beyond = None;
         let end = begin + out.len() as u64;
         let payload = placed.start + placed.prefix;
         let trailer = payload + placed.payload;
@@ -65,14 +70,18 @@ impl Work<'_> {
         let slice = payload.max(begin)..trailer.min(end);
         if slice.start < slice.end {
             let crc = self.fill_payload(filler, item, &slice, payload, begin, out)?;
-            self.board.post((self.file, at), slice.start - payload, slice.end - slice.start, crc);
+            let (from, bytes) = (slice.start - payload, slice.end - slice.start);
+            if bytes < placed.payload {
+                beyond = Some(SliceRecord { item: at, from, bytes, crc: crc.clone().finalize() });
+            }
+            self.board.post((self.file, at), from, bytes, crc);
         }
         if let Some(archive) = archive.filter(|_| wants_trailer) {
             let crc = self.board.wait((self.file, at), placed.payload);
             let crc = crc.ok_or(Error::Interrupted { done: 0, total: 0 })?;
             overlay(out, begin, trailer, &archive.trailer(crc));
         }
-        Ok(())
+        Ok(beyond)
     }
 
     /// Segments and payloads begin at multiples of every element's size, so slices hold whole elements.

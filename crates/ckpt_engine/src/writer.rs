@@ -83,6 +83,26 @@ impl Writer {
         Ok(writer)
     }
 
+    /// Opens a file that an earlier run has created with the same plan, to go on writing it. None when it is not there
+    /// at its reserved length.
+    pub fn reopen(path: &Path, bytes: u64, mode: Option<WriteMode>) -> Option<Self> {
+        let mode = mode.unwrap_or(WriteMode::Direct);
+        let mut options = OpenOptions::new();
+        options.write(true);
+        if mode == WriteMode::Direct {
+            options.custom_flags(OFlags::DIRECT.bits() as i32);
+        }
+        let file = options.open(path).ok()?;
+        let length = file.metadata().ok()?.len();
+        let known = length == bytes || length == bytes.next_multiple_of(BLOCK as u64);
+        known.then(|| Writer { path: path.to_path_buf(), file, mode })
+    }
+
+    /// Waits until what was written is on the disk.
+    pub fn sync_data(&self) -> Result<(), Error> {
+        self.file.sync_data().map_err(|source| Error::write(&self.path, source))
+    }
+
     pub fn mode(&self) -> WriteMode {
         self.mode
     }

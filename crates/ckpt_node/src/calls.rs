@@ -1,9 +1,8 @@
 //! The calls that cross the border.
 
-use crate::error::Failure;
 use crate::options::{BindingExecuteOptions, BindingProgress};
 use crate::settle::on_thread;
-use ckpt_engine::{Control, Plan, execute, lay_out};
+use ckpt_engine::{Control, Plan, execute, index, lay_out};
 use ckpt_safetensors::read_header;
 use napi::bindgen_prelude::{AbortSignal, Buffer, Env, Object};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -39,7 +38,27 @@ pub fn inspect(env: &Env, paths: Vec<String>) -> napi::Result<Object<'_>> {
     })
 }
 
-/// Executes a plan, or with `dryRun` only checks it and lays it out. Resolves to a report as JSON.
+/// Checks a plan and tells the files it makes, as JSON. Nothing is read or written.
+#[napi(ts_return_type = "Promise<string>")]
+pub fn lay_out_plan(env: &Env, plan: Buffer) -> napi::Result<Object<'_>> {
+    let plan = plan.to_vec();
+    on_thread(env, move || {
+        let layout = lay_out(decode(&plan)?)?;
+        let files = layout.files.iter().map(|file| (file.path.as_str(), file.bytes));
+        Ok(json!({ "files": file_list(files) }).to_string())
+    })
+}
+
+/// Writes the archives and `.metadata` of a plan whose files are complete. Resolves to the bytes written, as JSON.
+#[napi(ts_return_type = "Promise<string>")]
+pub fn index_plan(env: &Env, plan: Buffer, root: String) -> napi::Result<Object<'_>> {
+    let plan = plan.to_vec();
+    on_thread(env, move || Ok(index(decode(&plan)?, Path::new(&root), true)?.to_string()))
+}
+
+type Progress = ThreadsafeFunction<BindingProgress, (), BindingProgress, napi::Status, false>;
+
+/// Executes a plan. Resolves to a report as JSON.
 #[napi(
     ts_return_type = "Promise<string>",
     ts_args_type = "plan: Buffer, options: BindingExecuteOptions, onProgress?: ((progress: BindingProgress) => void) | null, signal?: AbortSignal | null"
@@ -48,7 +67,7 @@ pub fn run_plan<'env>(
     env: &'env Env,
     plan: Buffer,
     options: BindingExecuteOptions,
-    on_progress: Option<ThreadsafeFunction<BindingProgress, (), BindingProgress, napi::Status, false>>,
+    on_progress: Option<Progress>,
     signal: Option<AbortSignal>,
 ) -> napi::Result<Object<'env>> {
     let stop = Arc::new(AtomicBool::new(false));
@@ -56,19 +75,10 @@ pub fn run_plan<'env>(
         let stop = Arc::clone(&stop);
         signal.on_abort(move || stop.store(true, Ordering::Relaxed));
     }
-    let dry_run = options.dry_run.unwrap_or(false);
     let options = options.into_engine()?;
     // The plan's memory belongs to JavaScript; the thread gets a copy, a few megabytes at most.
     let plan = plan.to_vec();
     on_thread(env, move || {
-        let plan: Plan =
-            serde_json::from_slice(&plan).map_err(|error| ckpt_engine::Error::Plan(error.to_string()))?;
-        if dry_run {
-            let layout = lay_out(plan)?;
-            let files: Vec<_> =
-                layout.files.iter().map(|file| json!({ "path": file.path, "bytes": file.bytes })).collect();
-            return Ok(json!({ "files": files }).to_string());
-        }
         let mut tell = |progress: ckpt_engine::Progress| {
             if let Some(on_progress) = &on_progress {
                 let ckpt_engine::Progress { done, total, key } = progress;
@@ -76,13 +86,14 @@ pub fn run_plan<'env>(
                 on_progress.call(event, ThreadsafeFunctionCallMode::NonBlocking);
             }
         };
-        let report = execute(plan, &options, &mut Control { stop: &stop, on_progress: &mut tell })?;
-        let files: Vec<_> =
-            report.layout.iter().map(|(path, bytes)| json!({ "path": path, "bytes": bytes })).collect();
+        let mut control = Control { stop: &stop, on_progress: &mut tell };
+        let report = execute(decode(&plan)?, &options, &mut control)?;
+        let files = report.layout.iter().map(|(path, bytes)| (path.as_str(), *bytes));
         Ok(json!({
-            "files": files,
+            "files": file_list(files),
             "bytesRead": report.bytes_read,
             "bytesWritten": report.bytes_written,
+            "bytesResumed": report.bytes_resumed,
             "seconds": report.seconds,
             "threads": report.threads,
             "readMode": report.read_mode.name(),
@@ -90,4 +101,12 @@ pub fn run_plan<'env>(
         })
         .to_string())
     })
+}
+
+fn decode(plan: &[u8]) -> Result<Plan, ckpt_engine::Error> {
+    serde_json::from_slice(plan).map_err(|error| ckpt_engine::Error::Plan(error.to_string()))
+}
+
+fn file_list<'a>(files: impl Iterator<Item = (&'a str, u64)>) -> Vec<serde_json::Value> {
+    files.map(|(path, bytes)| json!({ "path": path, "bytes": bytes })).collect()
 }

@@ -1,6 +1,6 @@
 //! What JavaScript asks an execution for.
 
-use ckpt_engine::{ReadMode, WriteMode};
+use ckpt_engine::{JournalOptions, ReadMode, WriteMode};
 use napi_derive::napi;
 use std::path::PathBuf;
 
@@ -16,8 +16,11 @@ pub struct BindingExecuteOptions {
     pub memory: Option<f64>,
     pub read_mode: Option<String>,
     pub write_mode: Option<String>,
-    pub dry_run: Option<bool>,
     pub sync: Option<bool>,
+    /// File of the journal, relative to the root; needs `digest`.
+    pub journal: Option<String>,
+    /// Identity of the plan.
+    pub digest: Option<String>,
 }
 
 impl BindingExecuteOptions {
@@ -43,6 +46,7 @@ impl BindingExecuteOptions {
             read_mode,
             write_mode,
             sync: self.sync.unwrap_or(true),
+            journal: self.journal.zip(self.digest).map(|(path, digest)| JournalOptions { path, digest }),
         })
     }
 }

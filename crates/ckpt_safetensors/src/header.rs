@@ -119,7 +119,7 @@ fn check(path: &Path, entries: Entries, data: u64, found: u64) -> Result<Header,
         let (begin, end) = absolute.ok_or_else(|| fault(format!("{name} ends at byte {end} of the data")))?;
         tensors.push(TensorInfo { name, dtype, shape: entry.shape, begin, end });
     }
-    tensors.sort_by(|a, b| (a.begin, a.end).cmp(&(b.begin, b.end)));
+    tensors.sort_by_key(|tensor| (tensor.begin, tensor.end));
     let mut at = data;
     for tensor in &tensors {
         if tensor.begin != at {

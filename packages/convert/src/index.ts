@@ -1,5 +1,6 @@
 export { FAMILIES } from './models/registry.js';
 export { TARGETS, type Target, type TargetChoice } from './models/target.js';
 export type { ConvertOptions, ReadMode, WriteMode } from './options.js';
+export type { RankOf } from './output/staging.js';
 export type { Drop } from './plan/collect.js';
 export { type Context, type ConvertReport, convert } from './run/convert.js';

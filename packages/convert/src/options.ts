@@ -1,6 +1,7 @@
 import { NemotronError, TARGET_DTYPES, type TargetDtype } from '@nemotron-convert/core';
 import type { ParallelSizes } from './models/provider.js';
 import { TARGETS, type TargetChoice } from './models/target.js';
+import type { RankOf } from './output/staging.js';
 
 export type ReadMode = 'auto' | 'direct' | 'pread' | 'mmap';
 export type WriteMode = 'auto' | 'direct' | 'dontcache' | 'buffered';
@@ -23,6 +24,10 @@ export interface ConvertOptions {
   readonly deviceMap?: string | null;
   /** Recorded in run_config.yaml where the stack records it. Code of a model repository is never run. */
   readonly trustRemoteCode?: boolean;
+  /** Shares the work with other processes: this one is `rank` of `world`, and all see the same directories. */
+  readonly ranks?: RankOf | null;
+  /** Discards what an interrupted conversion left beside the target, instead of finishing it. */
+  readonly fresh?: boolean;
   readonly threads?: number;
   /** Bytes for buffers, whatever the model's size. */
   readonly memory?: number;
@@ -37,6 +42,8 @@ export interface ResolvedOptions {
   readonly target: TargetChoice;
   readonly sizes: ParallelSizes;
   readonly trustRemoteCode: boolean;
+  readonly ranks: RankOf | null;
+  readonly fresh: boolean;
   readonly threads: number | undefined;
   readonly memory: number | undefined;
   readonly readMode: ReadMode;
@@ -64,11 +71,25 @@ export function resolveOptions(options: ConvertOptions): ResolvedOptions {
       etp: size('etp', options.etp),
     },
     trustRemoteCode: options.trustRemoteCode ?? true,
+    ranks: ranksOf(options.ranks ?? null),
+    fresh: options.fresh ?? false,
     threads: options.threads === undefined ? undefined : size('threads', options.threads),
     memory: options.memory,
     readMode: choice('read_mode', options.readMode ?? 'auto', ['auto', 'direct', 'pread', 'mmap']),
     writeMode: choice('write_mode', options.writeMode ?? 'auto', ['auto', 'direct', 'dontcache', 'buffered']),
   };
+}
+
+/** One process alone is no sharing. */
+function ranksOf(ranks: RankOf | null): RankOf | null {
+  if (ranks === null) return null;
+  const { rank, world } = ranks;
+  if (Number.isSafeInteger(rank) && Number.isSafeInteger(world) && rank >= 0 && rank < world) {
+    return world === 1 ? null : ranks;
+  }
+  throw new NemotronError('OPTION_INVALID', `rank ${rank} of ${world}: expected 0 <= rank < world`, {
+    facts: { option: 'ranks', found: ranks },
+  });
 }
 
 function text(option: string, value: string): string {

@@ -244,13 +244,13 @@ export const ERRORS = {
     'check the spelling of org/name and the revision; a private model needs HF_TOKEN',
   ),
   HUB_NO_SPACE: row(
-    'E0406',
+    'E0410',
     4,
     'not enough disk space for the download',
     'free the space named above, or set HF_HUB_CACHE to a directory on a larger disk',
   ),
   HUB_CACHE_PERMISSION: row(
-    'E0407',
+    'E0411',
     4,
     'the Hugging Face cache cannot be written',
     'set HF_HUB_CACHE to a directory that you can write',

@@ -13,6 +13,6 @@ export type ProgressEvent =
   | { readonly kind: 'warning'; readonly code: string; readonly message: string }
   | { readonly kind: 'note'; readonly message: string };
 
-export type Phase = 'resolve' | 'plan' | 'convert' | 'verify' | 'publish';
+export type Phase = 'resolve' | 'download' | 'plan' | 'convert' | 'verify' | 'publish';
 
 export type OnProgress = (event: ProgressEvent) => void;

@@ -9,6 +9,7 @@ export {
 } from './errors.js';
 export type { OnProgress, Phase, ProgressEvent } from './events.js';
 export { JsonSyntaxError, parsePythonJson } from './python-json.js';
+export { dumpPythonJson } from './python-json-dump.js';
 export { floatRepr, stringRepr } from './python-text.js';
 export { isPyMap, type PyMap, type PyValue } from './python-value.js';
 export { dumpPythonYaml, type YamlKey, type YamlOptions, type YamlValue } from './python-yaml.js';

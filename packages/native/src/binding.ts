@@ -4,6 +4,8 @@ import { NemotronError } from '@nemotron-convert/core';
 /** What the native addon exports; JSON strings in and out. */
 export interface Binding {
   inspect(paths: string[]): Promise<string>;
+  layOutPlan(plan: Buffer): Promise<string>;
+  indexPlan(plan: Buffer, root: string): Promise<string>;
   runPlan(
     plan: Buffer,
     options: BindingOptions,
@@ -19,8 +21,9 @@ export interface BindingOptions {
   memory?: number;
   readMode?: string;
   writeMode?: string;
-  dryRun?: boolean;
   sync?: boolean;
+  journal?: string;
+  digest?: string;
 }
 
 export interface BindingProgress {
@@ -39,9 +42,13 @@ export function binding(): Binding {
     return loaded;
   } catch (cause) {
     const platform = `${process.platform}-${process.arch}`;
-    throw new NemotronError('NATIVE_MISSING', `no native binding for ${platform}: ${(cause as Error).message}`, {
-      facts: { platform: process.platform, arch: process.arch },
-      cause,
-    });
+    throw new NemotronError(
+      'NATIVE_MISSING',
+      `no native binding for ${platform}: ${(cause as Error).message}`,
+      {
+        facts: { platform: process.platform, arch: process.arch },
+        cause,
+      },
+    );
   }
 }

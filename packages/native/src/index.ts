@@ -1,3 +1,4 @@
+import { NemotronError } from '@nemotron-convert/core';
 import { type BindingProgress, binding } from './binding.js';
 import { fromBinding } from './failure.js';
 
@@ -29,10 +30,11 @@ export interface ExecuteOptions {
   readonly memory?: number;
   readonly readMode?: string;
   readonly writeMode?: string;
-  /** Check the plan and lay its files out, without reading or writing. */
-  readonly dryRun?: boolean;
   /** Wait until everything is on the disk; default true. */
   readonly sync?: boolean;
+  /** File of the journal, relative to the root: a run of the plan with the same `digest` goes on from it. */
+  readonly journal?: string;
+  readonly digest?: string;
 }
 
 export interface Progress {
@@ -54,6 +56,8 @@ export interface PlannedFiles {
 export interface ExecuteReport extends PlannedFiles {
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** Payload bytes that an earlier run had finished. */
+  readonly bytesResumed: number;
   readonly seconds: number;
   readonly threads: number;
   readonly readMode: string;
@@ -62,29 +66,42 @@ export interface ExecuteReport extends PlannedFiles {
 
 /** Reads and checks the headers of safetensors files. Throws SOURCE_TRUNCATED, SOURCE_HEADER_INVALID, READ_FAILED. */
 export async function inspectSafetensors(paths: readonly string[]): Promise<SafetensorsFile[]> {
-  return JSON.parse(await settled(binding().inspect([...paths]))) as SafetensorsFile[];
+  return JSON.parse(await settled(() => binding().inspect([...paths]))) as SafetensorsFile[];
 }
 
 /** Checks a plan and tells the files it makes and their lengths. Throws PLAN_INVALID. */
 export async function layOut(plan: Uint8Array): Promise<PlannedFiles> {
-  return JSON.parse(await settled(binding().runPlan(Buffer.from(plan), { root: '', dryRun: true }, null, null))) as PlannedFiles;
+  return JSON.parse(await settled(() => binding().layOutPlan(Buffer.from(plan)))) as PlannedFiles;
 }
 
-/** Executes a plan into `options.root`. Throws what the engine's error table says; INTERRUPTED after an abort. */
-export async function execute(plan: Uint8Array, options: ExecuteOptions, watch: Watch = {}): Promise<ExecuteReport> {
+/** Writes the archives and `.metadata` of a plan whose files are complete: only with it they are a checkpoint. */
+export async function writeIndex(plan: Uint8Array, root: string): Promise<void> {
+  await settled(() => binding().indexPlan(Buffer.from(plan), root));
+}
+
+/** Writes the files of a plan into `options.root`; `writeIndex` completes them. Throws what the engine's error table says; INTERRUPTED after an abort. */
+export async function execute(
+  plan: Uint8Array,
+  options: ExecuteOptions,
+  watch: Watch = {},
+): Promise<ExecuteReport> {
   const { onProgress, signal } = watch;
   const tell = onProgress === undefined ? null : progressTo(onProgress);
-  return JSON.parse(await settled(binding().runPlan(Buffer.from(plan), options, tell, signal ?? null))) as ExecuteReport;
+  return JSON.parse(
+    await settled(() => binding().runPlan(Buffer.from(plan), options, tell, signal ?? null)),
+  ) as ExecuteReport;
 }
 
 function progressTo(onProgress: (progress: Progress) => void): (event: BindingProgress) => void {
-  return ({ done, total, key }) => onProgress({ done, total, ...(key === undefined || key === null ? {} : { key }) });
+  return ({ done, total, key }) =>
+    onProgress({ done, total, ...(key === undefined || key === null ? {} : { key }) });
 }
 
-async function settled(call: Promise<string>): Promise<string> {
+async function settled(call: () => Promise<string>): Promise<string> {
   try {
-    return await call;
+    return await call();
   } catch (thrown) {
+    if (thrown instanceof NemotronError) throw thrown;
     throw fromBinding(thrown);
   }
 }

@@ -2,6 +2,7 @@ import type { Fields } from '../models/provider.js';
 import type { Target } from '../models/target.js';
 import { queryKeyNorms, selfAttention } from './attention.js';
 import { gatedDeltaNet, isLinearAttention } from './gdn.js';
+import { heterogeneousLayer } from './heterogeneous.js';
 import { int, norm } from './linear.js';
 import { latentAttention } from './mla.js';
 import { denseMlp, moeMlp } from './mlp.js';
@@ -18,7 +19,7 @@ export function describeGpt(provider: Fields, target: Target): ModelDescription 
     const key = stacked ? 'decoder.layers.' : `decoder.layers.${i}.`;
     const axes = stacked ? [{ index: i, count: layers }] : [];
     const layer = model.scope('decoder.layers.*.', key, i, [i], axes);
-    decoderLayer(layer, provider, i);
+    decoderLayer(layer, provider, i, target);
   }
   norm(
     model.scope('decoder.', 'decoder.', 'last'),
@@ -26,15 +27,19 @@ export function describeGpt(provider: Fields, target: Target): ModelDescription 
     int(provider, 'hidden_size'),
     provider,
   );
-  multiTokenPrediction(model, provider, target, (layer) => decoderLayer(layer, provider, layers - 1));
+  multiTokenPrediction(model, provider, target, (layer) => decoderLayer(layer, provider, layers - 1, target));
   outputLayer(model, provider);
   return model;
 }
 
 /** Decoder layer number `index`: the provider says which kind of attention and of MLP it has. */
-function decoderLayer(layer: Scope, provider: Fields, index: number): void {
+function decoderLayer(layer: Scope, provider: Fields, index: number, target: Target): void {
+  if (provider['heterogeneous_block_specs'] === true) {
+    heterogeneousLayer(layer, provider, index);
+    return;
+  }
   if (provider['multi_latent_attention'] === true) {
-    latentAttention(layer, provider);
+    latentAttention(layer, provider, target);
   } else if (isLinearAttention(provider, index)) {
     gatedDeltaNet(layer, provider);
   } else {

@@ -1,4 +1,5 @@
 import type { Fields } from '../models/provider.js';
+import type { Target } from '../models/target.js';
 import { int, linear, norm, normalization } from './linear.js';
 import type { Scope } from './model.js';
 
@@ -6,7 +7,7 @@ import type { Scope } from './model.js';
  * Multi-latent attention: queries (when they have a rank) and keys with values go through a narrow projection each. The
  * input norm is a module of its own; the norms of the narrow vectors are fused into the projections behind them.
  */
-export function latentAttention(layer: Scope, provider: Fields): void {
+export function latentAttention(layer: Scope, provider: Fields, target: Target): void {
   const hidden = int(provider, 'hidden_size');
   const heads = int(provider, 'num_attention_heads');
   const plain = int(provider, 'qk_head_dim');
@@ -17,7 +18,9 @@ export function latentAttention(layer: Scope, provider: Fields): void {
   norm(layer, 'input_layernorm', hidden, provider);
   const at = layer.child('self_attention');
   if ((provider['q_lora_rank'] ?? null) === null) {
-    linear(at, 'linear_q_proj', heads * (plain + rotary), hidden, { split: 'column' });
+    // Megatron-Core 0.20 norms the input of full-rank queries, for which Hugging Face models have no weight.
+    const normed = target === '0.3.1' ? {} : fused;
+    linear(at, 'linear_q_proj', heads * (plain + rotary), hidden, { split: 'column', ...normed });
   } else {
     const rank = int(provider, 'q_lora_rank');
     linear(at, 'linear_q_down_proj', rank, hidden, { split: 'replicated' });

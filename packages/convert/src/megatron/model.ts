@@ -3,6 +3,8 @@
  * entries of Transformer Engine modules, each with the key that it lands under on disk.
  */
 
+import type { Fields } from '../models/provider.js';
+
 /** A leading axis of a stacked tensor: this parameter's index on it, and the axis' size. */
 export interface Axis {
   readonly index: number;
@@ -36,6 +38,8 @@ export interface Param {
   readonly stage: Stage;
   /** Which expert of how many it belongs to; experts are cut by the expert tensor parallel size. */
   readonly expert: Axis | null;
+  /** The provider of its layer, where that differs from the model's. */
+  readonly provider: Fields | null;
   /** float32 whatever the model's dtype. */
   readonly keepFloat32: boolean;
 }
@@ -66,7 +70,7 @@ export class ModelDescription {
     indices: readonly number[] = [],
     axes: readonly Axis[] = [],
   ): Scope {
-    return new Scope(this, { name, key, stage, indices, axes, expert: null });
+    return new Scope(this, { name, key, stage, indices, axes, expert: null, provider: null });
   }
 }
 
@@ -77,6 +81,7 @@ interface Place {
   readonly indices: readonly number[];
   readonly axes: readonly Axis[];
   readonly expert: Axis | null;
+  readonly provider: Fields | null;
 }
 
 export class Scope {
@@ -94,8 +99,13 @@ export class Scope {
     return new Scope(this.#model, { ...this.#place, name: `${name}${path}.`, key: `${key}${path}.` });
   }
 
+  /** The same place, in a layer whose sizes are those of `provider`. */
+  with(provider: Fields): Scope {
+    return new Scope(this.#model, { ...this.#place, provider });
+  }
+
   param(path: string, shape: readonly number[], options: ParamOptions = {}): void {
-    const { name, key, indices, axes, stage, expert } = this.#place;
+    const { name, key, indices, axes, stage, expert, provider } = this.#place;
     // Grouped experts carry the expert's number at the end of the parameter's name.
     const star = expert === null ? '' : '*';
     this.#model.params.push({
@@ -108,6 +118,7 @@ export class Scope {
       parts: options.parts ?? [{ suffix: null, rows: shape[0] ?? 1 }],
       stage,
       expert,
+      provider,
       keepFloat32: options.keepFloat32 ?? false,
     });
   }

@@ -16,6 +16,13 @@ export type PlainOrigin =
   | { readonly gated: readonly [gate: string, up: string] }
   /** Query, key, value, gate, beta and alpha rows of a gated delta net, which the origin interleaves by key head. */
   | { readonly gdn: readonly [qkvz: string, ba: string] }
+  | { readonly gdnSeparate: readonly [qkv: string, z: string, b: string, a: string] }
+  /** The rows of qkv out of one tensor: all queries, all keys, all values. */
+  | { readonly qkvJoined: readonly [name: string] }
+  /** A matrix with the halves of its columns exchanged. */
+  | { readonly swapped: readonly [name: string] }
+  /** A vector that the source holds as a matrix of one row. */
+  | { readonly squeezed: readonly [name: string] }
   /** A norm's weight less one, for norms that Megatron centres at zero. */
   | { readonly minusOne: readonly [name: string] }
   /** One expert's part of a tensor that stacks all experts; transposed where a matrix has its inputs first. */

@@ -1,9 +1,17 @@
 import { NemotronError } from '@nemotron-convert/core';
+import { bailingMoeV2 } from './families/bailing.js';
 import { deepseekV2, deepseekV3, kimiK2 } from './families/deepseek.js';
+import { ernie45Moe } from './families/ernie.js';
+import { exaone4 } from './families/exaone4.js';
 import { gemma, gemma2, gemma3 } from './families/gemma.js';
 import { glm4Moe } from './families/glm.js';
+import { glm4MoeLite } from './families/glm-lite.js';
 import { gptOss } from './families/gpt-oss.js';
+import { hunyuanV3 } from './families/hunyuan.js';
 import { llama } from './families/llama.js';
+import { llamaNemotron } from './families/llama-nemotron.js';
+import { mimo } from './families/mimo.js';
+import { minimaxM2 } from './families/minimax.js';
 import { mistral } from './families/mistral.js';
 import { mixtral } from './families/mixtral.js';
 import { nemotron } from './families/nemotron.js';
@@ -11,14 +19,21 @@ import { nemotronH } from './families/nemotron-h.js';
 import { olmoe } from './families/olmoe.js';
 import { qwen2, qwen3 } from './families/qwen.js';
 import { qwen2Moe, qwen3Moe } from './families/qwen-moe.js';
+import { qwen35, qwen35Moe } from './families/qwen3-5.js';
 import { qwen3Next } from './families/qwen3-next.js';
 import type { Family } from './family.js';
 import { TARGETS, type Target, type TargetChoice } from './target.js';
 
 /** Every family, sorted by its first architecture. */
 export const FAMILIES: readonly Family[] = [
+  llamaNemotron,
+  bailingMoeV2,
   deepseekV2,
   deepseekV3,
+  ernie45Moe,
+  exaone4,
+  glm4MoeLite,
+  hunyuanV3,
   gemma2,
   gemma3,
   gemma,
@@ -26,6 +41,8 @@ export const FAMILIES: readonly Family[] = [
   gptOss,
   kimiK2,
   llama,
+  mimo,
+  minimaxM2,
   mistral,
   mixtral,
   nemotron,
@@ -35,6 +52,8 @@ export const FAMILIES: readonly Family[] = [
   qwen2Moe,
   qwen3,
   qwen3Moe,
+  qwen35,
+  qwen35Moe,
   qwen3Next,
 ];
 

@@ -19,6 +19,8 @@ export interface BuildInput {
   /** Absolute path of the published iteration directory; recorded in `.metadata`. */
   readonly checkpointId: string;
   readonly saveId: string;
+  /** Processes that share the writing; null leaves every item to the rank of the layout that owns it. */
+  readonly world: number | null;
 }
 
 interface PlacedItem {
@@ -72,7 +74,10 @@ export function buildPlan(input: BuildInput): Plan {
     tensors: tensors.values,
     objects: torchObjects(input.container),
     keys: keys.values,
-    files: distribute(placed, objects, layout.world, input.container.filesPerRank),
+    files:
+      input.world === null
+        ? distribute(placed, objects, layout.world, input.container.filesPerRank)
+        : distribute(...dealt(placed, objects, input.world), input.world, input.container.filesPerRank),
     metadata: {
       path: `${ITERATION_DIR}/.metadata`,
       checkpointId: input.checkpointId,
@@ -93,10 +98,28 @@ function planTensor(source: SourceTensor): PlanTensor {
   return { name, source: file, dtype, shape, begin, end };
 }
 
+type PlacedObject = { readonly item: ObjectItem; readonly rank: number };
+
+/** The same items over another number of ranks: objects round-robin, tensors by decreasing size onto the lightest. */
+function dealt(
+  placed: readonly PlacedItem[],
+  objects: readonly PlacedObject[],
+  world: number,
+): [PlacedItem[], PlacedObject[]] {
+  const loads = new Array<number>(world).fill(0);
+  const bySize = [...placed].sort((a, b) => b.bytes - a.bytes);
+  const tensors = bySize.map((item) => {
+    const rank = loads.indexOf(Math.min(...loads));
+    loads[rank] = (loads[rank] as number) + item.bytes;
+    return { ...item, rank };
+  });
+  return [tensors, objects.map(({ item }, i) => ({ item, rank: i % world }))];
+}
+
 /** Objects dealt round-robin, then tensors by decreasing size onto a rank's lightest file. */
 function distribute(
   placed: readonly PlacedItem[],
-  objects: readonly { readonly item: ObjectItem; readonly rank: number }[],
+  objects: readonly PlacedObject[],
   world: number,
   filesPerRank: number,
 ): PlanFile[] {

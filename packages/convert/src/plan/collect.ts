@@ -59,7 +59,8 @@ export function collect(input: CollectInput): Collected {
       faults.unruled.push(concrete(param));
       continue;
     }
-    const context = { shape: param.shape, expert: param.expert, provider };
+    const own = param.provider ?? provider;
+    const context = { shape: param.shape, expert: param.expert, provider: own };
     const { needs, boxes } = choose(
       origins.map((origin) => compile(origin, context)),
       tensors,

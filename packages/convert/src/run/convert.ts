@@ -1,15 +1,19 @@
-import { join } from 'node:path';
 import { NemotronError, type OnProgress } from '@nemotron-convert/core';
-import { execute, layOut } from '@nemotron-convert/native';
-import { type ConvertOptions, resolveOptions } from '../options.js';
-import { CONTAINERS, ITERATION_DIR } from '../output/container.js';
-import { runConfig } from '../output/run-config.js';
+import {
+  type ExecuteOptions,
+  type ExecuteReport,
+  execute,
+  layOut,
+  writeIndex,
+} from '@nemotron-convert/native';
+import { type ConvertOptions, type ResolvedOptions, resolveOptions } from '../options.js';
 import { Staging } from '../output/staging.js';
 import { checkTarget } from '../output/target-path.js';
 import type { Drop } from '../plan/collect.js';
-import { encodePlan } from '../plan/encode.js';
+import { conversionDigest, encodePlan } from '../plan/encode.js';
 import { openSource } from '../source/open.js';
 import { prepare } from './prepare.js';
+import { writeSideFiles } from './side-files.js';
 
 export interface Context {
   readonly onProgress?: OnProgress;
@@ -17,22 +21,29 @@ export interface Context {
 }
 
 export interface ConvertReport {
-  /** Absolute path of the published checkpoint. */
+  /** Absolute path of the checkpoint. */
   readonly path: string;
+  /** False for a rank that has finished before others: the last one publishes. */
+  readonly published: boolean;
   readonly architecture: string;
+  /** The Megatron-Bridge version that was written for. */
   readonly target: string;
   readonly tensors: number;
   readonly parameters: number;
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** Payload bytes that an interrupted run had finished. */
+  readonly bytesResumed: number;
   readonly seconds: number;
+  readonly threads: number;
   readonly readMode: string;
   readonly writeMode: string;
   readonly drops: readonly Drop[];
 }
 
 /**
- * Converts a Hugging Face checkpoint into a Megatron distributed checkpoint. The target appears complete or not at all.
+ * Converts a Hugging Face checkpoint into a Megatron distributed checkpoint. The target appears complete or not at all;
+ * what an interrupted run has done is kept beside it, and the same call goes on from there.
  */
 export async function convert(options: ConvertOptions, context: Context = {}): Promise<ConvertReport> {
   const began = performance.now();
@@ -44,70 +55,73 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   const targetPath = await checkTarget(resolved.megatronPath, source.dir);
 
   emit({ kind: 'phase', phase: 'plan' });
-  const { architecture, target, provider, plan, drops, parameters, tokenizerKwargs } = prepare(
-    source,
-    resolved,
-    targetPath,
-  );
-  for (const drop of drops) {
+  const prepared = prepare(source, resolved, targetPath);
+  for (const drop of prepared.drops) {
     emit({ kind: 'note', message: `${drop.tensors.length} source tensors left out: ${drop.reason}` });
   }
-  const encoded = encodePlan(plan);
-  const layout = await layOut(encoded);
+  const encoded = encodePlan(prepared.plan);
+  const { files } = await layOut(encoded);
+  const digest = conversionDigest(encoded, source);
 
-  const staging = await Staging.open(targetPath);
+  const staging = await Staging.open(targetPath, { digest, fresh: resolved.fresh, ranks: resolved.ranks });
   try {
-    const engine = { root: staging.root, ...engineOptions(resolved) };
-    await staging.requireSpace(layout.files.reduce((sum, file) => sum + file.bytes, 0));
-
-    const paths = { hfModelId: resolved.hfModelId, save: targetPath };
-    await staging.writeText(
-      `${ITERATION_DIR}/run_config.yaml`,
-      runConfig(provider, target, paths, tokenizerKwargs, resolved.trustRemoteCode),
-    );
-    await staging.writeText(
-      `${ITERATION_DIR}/metadata.json`,
-      JSON.stringify(CONTAINERS[target].metadataJson),
-    );
-    for (const name of source.tokenizer) {
-      await staging.copyIn(join(source.dir, name), `${ITERATION_DIR}/tokenizer/${name}`);
-    }
-
+    if (!staging.resumed) await staging.requireSpace(files.reduce((sum, file) => sum + file.bytes, 0));
     emit({ kind: 'phase', phase: 'convert' });
-    const report = await execute(encoded, engine, {
-      onProgress: (progress) => emit({ kind: 'bytes', phase: 'convert', ...progress }),
-      ...(context.signal === undefined ? {} : { signal: context.signal }),
-    });
+    const report = await run(encoded, staging, digest, resolved, context);
 
     emit({ kind: 'phase', phase: 'publish' });
-    await staging.writeText('latest_checkpointed_iteration.txt', '0');
-    if (context.signal?.aborted === true)
-      throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
-    await staging.publish();
+    const published = await staging.finishRank();
+    if (published) {
+      await writeSideFiles(staging, source, prepared, resolved);
+      await writeIndex(encoded, staging.root);
+      await staging.writeText('latest_checkpointed_iteration.txt', '0');
+      if (context.signal?.aborted === true)
+        throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
+      await staging.publish();
+    } else {
+      await staging.release();
+    }
+    const { architecture, target, plan, parameters, drops } = prepared;
+    const { files: _, ...io } = report;
+    const seconds = (performance.now() - began) / 1000;
     return {
       path: targetPath,
+      published,
       architecture,
       target,
       tensors: plan.keys.length,
       parameters,
-      bytesRead: report.bytesRead,
-      bytesWritten: report.bytesWritten,
-      seconds: (performance.now() - began) / 1000,
-      readMode: report.readMode,
-      writeMode: report.writeMode,
       drops,
+      ...io,
+      seconds,
     };
   } catch (error) {
-    await staging.discard();
+    await staging.release();
     throw error;
   }
 }
 
-function engineOptions({ threads, memory, readMode, writeMode }: ReturnType<typeof resolveOptions>) {
-  return {
+function run(
+  encoded: Uint8Array,
+  staging: Staging,
+  digest: string,
+  { threads, memory, readMode, writeMode, ranks }: ResolvedOptions,
+  { onProgress, signal }: Context,
+): Promise<ExecuteReport> {
+  const options: ExecuteOptions = {
+    root: staging.root,
+    journal: staging.journal,
+    digest,
     readMode,
     writeMode,
+    ...(ranks === null ? {} : { rank: ranks.rank }),
     ...(threads === undefined ? {} : { threads }),
     ...(memory === undefined ? {} : { memory }),
   };
+  return execute(encoded, options, {
+    ...(onProgress === undefined
+      ? {}
+      : { onProgress: (progress) => onProgress({ kind: 'bytes', phase: 'convert', ...progress }) }),
+    ...(signal === undefined ? {} : { signal }),
+  });
 }

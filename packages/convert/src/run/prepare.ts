@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { PyMap } from '@nemotron-convert/core';
 import { describeGpt } from '../megatron/gpt.js';
@@ -13,6 +12,7 @@ import type { ResolvedOptions } from '../options.js';
 import { CONTAINERS, ITERATION_DIR } from '../output/container.js';
 import { buildPlan } from '../plan/build.js';
 import { collect, type Drop } from '../plan/collect.js';
+import { saveIdOf } from '../plan/encode.js';
 import { checkSizes } from '../plan/ranks.js';
 import type { Plan } from '../plan/types.js';
 import { architectureOf } from '../source/architecture.js';
@@ -56,7 +56,7 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
     dtype: options.dtype,
     block,
   });
-  const plan = buildPlan({
+  const draft = buildPlan({
     model,
     mapped,
     sourceFiles: source.files,
@@ -64,8 +64,10 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
     sizes: options.sizes,
     layers: Number(provider['num_layers']),
     checkpointId: join(targetPath, ITERATION_DIR),
-    saveId: randomUUID(),
+    saveId: '',
+    world: options.ranks?.world ?? null,
   });
+  const plan = { ...draft, metadata: { ...draft.metadata, saveId: saveIdOf(draft) } };
   const parameters = mapped.reduce((sum, { param }) => sum + param.shape.reduce((a, b) => a * b, 1), 0);
   return {
     family,

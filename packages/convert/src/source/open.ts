@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isPyMap, JsonSyntaxError, NemotronError, type PyMap, parsePythonJson } from '@nemotron-convert/core';
 import { inspectSafetensors } from '@nemotron-convert/native';
@@ -5,12 +6,19 @@ import { listSource, readIndex, readText, weightFiles } from './files.js';
 import type { SourceTensor } from './tensor.js';
 import { tokenizerFiles } from './tokenizer-files.js';
 
+/** A weight file; its modification time tells a later run whether it is still the same. */
+export interface SourceFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly modifiedMs: number;
+}
+
 /** A Hugging Face checkpoint as its headers and configuration show it; no tensor data is read. */
 export interface Source {
   readonly dir: string;
   readonly configPath: string;
   readonly config: PyMap;
-  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+  readonly files: readonly SourceFile[];
   readonly tensors: ReadonlyMap<string, SourceTensor>;
   /** Names of the tokenizer's files, relative to `dir`. */
   readonly tokenizer: readonly string[];
@@ -51,10 +59,20 @@ export async function openSource(hfModelId: string): Promise<Source> {
     dir,
     configPath,
     config,
-    files: headers.map(({ path, bytes }) => ({ path, bytes })),
+    files: await Promise.all(headers.map(stamped)),
     tensors,
     tokenizer,
   };
+}
+
+async function stamped({
+  path,
+  bytes,
+}: {
+  readonly path: string;
+  readonly bytes: number;
+}): Promise<SourceFile> {
+  return { path, bytes, modifiedMs: (await stat(path)).mtimeMs };
 }
 
 function refuseAdapter(dir: string, names: ReadonlySet<string>, weights: readonly string[]): void {

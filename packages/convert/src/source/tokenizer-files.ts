@@ -19,6 +19,15 @@ const COMPANIONS = [
   'tokenizer_config.json',
 ];
 
+const CODE = /^tokenization_\w+\.py$/;
+
+/** Whether a file of this name belongs to a tokenizer. */
+export function isTokenizerFile(name: string): boolean {
+  return (
+    VOCABULARY.includes(name) || COMPANIONS.includes(name) || name.endsWith('.tiktoken') || CODE.test(name)
+  );
+}
+
 /** The tokenizer's files among `names`, sorted. Throws SOURCE_TOKENIZER_MISSING when none holds a vocabulary. */
 export function tokenizerFiles(dir: string, names: ReadonlySet<string>): string[] {
   const vocabulary = [...names].filter((name) => VOCABULARY.includes(name) || name.endsWith('.tiktoken'));
@@ -31,6 +40,6 @@ export function tokenizerFiles(dir: string, names: ReadonlySet<string>): string[
       },
     );
   }
-  const code = [...names].filter((name) => /^tokenization_\w+\.py$/.test(name));
+  const code = [...names].filter((name) => CODE.test(name));
   return [...vocabulary, ...COMPANIONS.filter((name) => names.has(name)), ...code].sort();
 }

@@ -47,6 +47,9 @@ export function experts(hf: HfConfig): Fields {
   };
 }
 
+/** 0.3.1 copies no nulls, so that full-rank queries would become the class default's rank. */
+const queryRank = (hf: HfConfig): Fields => ({ q_lora_rank: hf.get('q_lora_rank') });
+
 /** transformers' own class sets head_dim to the rotary part; the class that a repository brings along does not. */
 function headSize(hf: HfConfig): Fields {
   const remote = hf.map('auto_map')?.['AutoConfig'] !== undefined;
@@ -160,7 +163,11 @@ export const deepseekV2: Family = {
   },
   fallbacks: { num_key_value_heads: 'num_attention_heads' },
   config: {
-    '0.3.1': { ...V2, set: { ...V2.set, async_tensor_model_parallel_allreduce: true } },
+    '0.3.1': {
+      ...V2,
+      set: { ...V2.set, async_tensor_model_parallel_allreduce: true },
+      derive: (hf) => ({ ...experts(hf), ...headSize(hf), ...queryRank(hf) }),
+    },
     '0.7.0': V2,
   },
   model: 'gpt',
@@ -202,7 +209,13 @@ export const deepseekV3: Family = {
         seq_length: 4096n,
         mtp_num_layers: null,
       },
-      derive: (hf) => ({ ...experts(hf), ...headSize(hf) }),
+      // Megatron refuses an expert bias with any other score function, and this architecture has no other.
+      derive: (hf) => ({
+        ...experts(hf),
+        ...headSize(hf),
+        ...queryRank(hf),
+        moe_router_score_function: hf.get('scoring_func') ?? 'sigmoid',
+      }),
     },
     '0.7.0': {
       provider: 'MLAModelProvider',

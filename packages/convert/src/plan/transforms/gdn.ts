@@ -31,3 +31,19 @@ export function gdn(names: readonly string[], { shape, provider }: TransformCont
   const outputs = grouped.map((kinds) => keys * kinds.reduce((a, b) => a + b, 0));
   return { needs: names.map((name, i) => ({ name, shape: [outputs[i] as number, ...rest] })), boxes };
 }
+
+/** The same projection out of tensors for query, key and value together, gates, betas and alphas. */
+export function gdnSeparate(names: readonly string[], { shape, provider }: TransformContext): Compiled {
+  const rest = shape.slice(1);
+  const heads = Number(provider['linear_num_value_heads']);
+  const value = heads * Number(provider['linear_value_head_dim']);
+  const key = Number(provider['linear_num_key_heads']) * Number(provider['linear_key_head_dim']);
+  const outputs = [2 * key + value, value, heads, heads];
+  let at = 0;
+  const boxes = outputs.map((count, source) => {
+    const box = rows(source, 0, count, at, rest);
+    at += count;
+    return box;
+  });
+  return { needs: names.map((name, i) => ({ name, shape: [outputs[i] as number, ...rest] })), boxes };
+}

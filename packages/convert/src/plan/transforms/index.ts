@@ -2,11 +2,13 @@ import type { PlainOrigin } from '../../models/family.js';
 import type { Compiled, Transform, TransformContext } from './compiled.js';
 import { copy } from './copy.js';
 import { gated } from './gated.js';
-import { gdn } from './gdn.js';
+import { gdn, gdnSeparate } from './gdn.js';
 import { minusOne } from './minus-one.js';
 import { mxfp4, mxfp4Alternating } from './mxfp4.js';
-import { qkv } from './qkv.js';
+import { qkv, qkvJoined } from './qkv.js';
+import { squeezed } from './squeezed.js';
 import { alternating, alternatingTransposed, stacked, stackedTransposed } from './stacked.js';
+import { swapped } from './swapped.js';
 
 /** The closed set of transforms, by the key of their origin form. */
 const TRANSFORMS = {
@@ -15,10 +17,14 @@ const TRANSFORMS = {
   copy,
   gated,
   gdn,
+  gdnSeparate,
   minusOne,
   mxfp4,
   mxfp4Alternating,
   qkv,
+  qkvJoined,
+  squeezed,
+  swapped,
   stacked,
   stackedTransposed,
 } as const satisfies Record<string, Transform>;

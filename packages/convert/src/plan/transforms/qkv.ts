@@ -33,3 +33,21 @@ export function qkv(names: readonly string[], { shape, provider }: TransformCont
   const outputs = [(gate ? 2 : 1) * heads * size, groups * size, groups * size];
   return { needs: names.map((name, i) => ({ name, shape: [outputs[i] as number, ...rest] })), boxes };
 }
+
+/** The same out of one tensor with all query rows, then all key rows, then all value rows. */
+export function qkvJoined([name = '']: readonly string[], context: TransformContext): Compiled {
+  const { needs, boxes } = qkv([name, name, name], context);
+  const rest = context.shape.slice(1);
+  const row = rest.reduce((a, b) => a * b, 1);
+  const starts = needs.map((_, i) =>
+    needs.slice(0, i).reduce((sum, { shape }) => sum + (shape[0] as number), 0),
+  );
+  return {
+    needs: [{ name, shape: context.shape }],
+    boxes: boxes.map((box) => ({
+      ...box,
+      source: 0,
+      offset: box.offset + (starts[box.source] as number) * row,
+    })),
+  };
+}
