@@ -1,8 +1,11 @@
 export { sortLateWords } from './argv/late-words.js';
 export { suggestions } from './argv/similarity.js';
 export { runCli } from './cli.js';
+export { type CompiledRun, compileRun } from './commands/compile.js';
+export { type RunRequest, readRunRequest } from './commands/run-request.js';
 export type { Io, Output, RunStep, StepRun, Submission, Submit } from './io.js';
 export { processIo } from './process-io.js';
+export { runCommand } from './program.js';
 export { type HfToMegatron, readOptions } from './steps/hf-to-megatron/options.js';
 export { type Manifest, readManifest } from './steps/manifest.js';
 export { discoverSteps, findStep } from './steps/registry.js';

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { homedir } from 'node:os';
+
 import { dirname, join, resolve } from 'node:path';
 import type { Environment } from './evaluation.js';
 import { readSource } from './files.js';
@@ -39,7 +39,7 @@ export function findEnvToml(cwd: string): string | undefined {
 export function envTomlPath(cwd: string, env: Environment): string | undefined {
   const named = env.NEMOTRON_ENV_FILE;
   if (named === undefined || named === '') return findEnvToml(cwd);
-  const home = env.HOME ?? homedir();
+  const home = env.HOME ?? '';
   return resolve(cwd, named.replace(/^~(?=\/|$)/, home));
 }
 

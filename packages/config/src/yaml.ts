@@ -43,7 +43,20 @@ export function readYaml(source: Source): Node {
   }
   const lines = new LineCounter();
   const text = source.text.startsWith('\ufeff') ? source.text.slice(1) : source.text;
+  refuseMarkers(source);
   return new Reader(source, lines).document(parseDocuments(source, text, lines));
+}
+
+const FIRST_LINE = /^(?:[ \t]*(?:#.*)?\r?\n)*(%.*|\.\.\.(?=\s|$))/;
+
+/** A document end before any document, and directives without one, are errors to PyYAML alone. */
+function refuseMarkers(source: Source): void {
+  const [, marker] = FIRST_LINE.exec(source.text) ?? [];
+  if (marker === undefined) return;
+  if (marker.startsWith('%') && /^---(?=\s|$)/m.test(source.text)) return;
+  throw problem('CONFIG_SYNTAX', 'ParserError', `expected a value, found '${marker}'`, {
+    origin: { source, line: 1, column: 1 },
+  });
 }
 
 function parseDocuments(source: Source, text: string, lines: LineCounter) {

@@ -25,7 +25,7 @@ const NAMES = {
 } as const satisfies Record<string, readonly string[]>;
 type SizeName = keyof typeof NAMES;
 
-const RANKS_PER_NODE = ['torchrun.nproc_per_node', 'nproc_per_node', 'run.env.nproc_per_node'];
+const RANKS_PER_NODE = ['torchrun.nproc_per_node', 'nproc_per_node', 'run.env.nprocs_per_node'];
 const NODES = ['torchrun.nnodes', 'nnodes', 'run.env.nodes'];
 
 /**

@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import { parseStepWords, readManifest, readOptions, stepSettings } from '../../../packages/cli/src/index.js';
+import type { Case } from '../case.js';
+import { errorDifference } from '../errors.js';
+import { difference, recordedValue, show } from '../values.js';
+import type { Place } from '../world.js';
+
+/** The configuration that a step works with. */
+export function stepConfig(recorded: Case, place: Place): string | undefined {
+  return attempt(recorded, () => {
+    const settings = settingsOf(recorded, place);
+    return difference(recordedValue(place.fillAll(recorded.expect.config)), settings.values, false, 'config');
+  });
+}
+
+/** The parameters that the recorded script handed to its converter or library call. */
+export function step(recorded: Case, place: Place): string | undefined {
+  const manifest = readManifest(join(place.steps, recorded.step ?? '', 'step.toml'));
+  return attempt(recorded, () => {
+    const words = (recorded.argv ?? []).map((word) => place.fill(word));
+    if (parseStepWords(words, 'step').help) return recorded.expect.exit === 0 ? undefined : 'help';
+    const found = readOptions(settingsOf(recorded, place), manifest.extensions, place.env(recorded));
+    const expect = place.fillAll(recorded.expect);
+    const { exec, calls } = expect as {
+      exec?: { argv: string[] };
+      calls?: { kwargs: Record<string, unknown> }[];
+    };
+    if (exec !== undefined) return converterWords(exec.argv, found.options as never);
+    if (calls !== undefined) return callArguments(calls[0]?.kwargs ?? {}, found.options as never);
+    return found.rank === 0 ? 'expected an idle rank' : undefined;
+  });
+}
+
+function attempt(recorded: Case, work: () => string | undefined): string | undefined {
+  const { error } = recorded.expect;
+  try {
+    const found = work();
+    return error === undefined ? found : `expected ${error.kind}: ${error.message}`;
+  } catch (caught) {
+    return error === undefined ? `unexpected ${String(caught)}` : errorDifference(error, caught);
+  }
+}
+
+function settingsOf(recorded: Case, place: Place) {
+  const { config, rest } = parseStepWords(
+    (recorded.argv ?? []).map((word) => place.fill(word)),
+    'step',
+  );
+  const defaultConfig = join(place.steps, recorded.step ?? 'convert/hf_to_megatron', 'default.yaml');
+  return stepSettings(config ?? defaultConfig, rest, {
+    cwd: place.cwd,
+    env: place.env(recorded),
+    defaultConfig,
+  });
+}
+
+/** The converter's words and the options that carry the same. */
+const WORDS: Readonly<Record<string, string>> = {
+  '--hf-model': 'hfModelId',
+  '--megatron-path': 'megatronPath',
+  '--tp': 'tp',
+  '--pp': 'pp',
+  '--ep': 'ep',
+  '--etp': 'etp',
+  '--torch-dtype': 'dtype',
+};
+
+/** What the conversion does where an option is absent. */
+const DEFAULTS: Readonly<Record<string, string>> = { dtype: 'bfloat16' };
+
+function converterWords(
+  argv: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+): string | undefined {
+  for (const [word, option] of Object.entries(WORDS)) {
+    const at = argv.indexOf(word);
+    if (at === -1) continue;
+    if (argv[at + 1] !== String(options[option] ?? DEFAULTS[option])) {
+      return `${word}: expected ${show(argv[at + 1])}, found ${show(options[option])}`;
+    }
+  }
+  const trusts = argv.includes('--trust-remote-code');
+  return options.trustRemoteCode !== undefined && options.trustRemoteCode !== trusts
+    ? 'trust_remote_code'
+    : undefined;
+}
+
+const ARGUMENTS: Readonly<Record<string, string>> = {
+  hf_model_id: 'hfModelId',
+  megatron_path: 'megatronPath',
+  torch_dtype: 'dtype',
+  device_map: 'deviceMap',
+  trust_remote_code: 'trustRemoteCode',
+};
+
+function callArguments(
+  kwargs: Readonly<Record<string, unknown>>,
+  options: Readonly<Record<string, unknown>>,
+) {
+  for (const [name, option] of Object.entries(ARGUMENTS)) {
+    const value = kwargs[name];
+    const expected = typeof value === 'object' && value !== null ? Object.values(value)[0] : value;
+    if (show(expected) !== show(options[option]))
+      return `${name}: expected ${show(expected)}, found ${show(options[option])}`;
+  }
+  return undefined;
+}
