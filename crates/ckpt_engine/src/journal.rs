@@ -14,8 +14,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How much work a kill may cost.
-const INTERVAL: Duration = Duration::from_secs(1);
-const INTERVAL_BYTES: u64 = 512 << 20;
+const INTERVAL: Duration = Duration::from_millis(250);
+const INTERVAL_BYTES: u64 = 256 << 20;
 
 /// The first line: what the other lines are about.
 #[derive(Serialize, Deserialize, PartialEq, Eq)]

@@ -8,6 +8,8 @@ const STALE_MS = 60_000;
 
 interface Holder {
   readonly pid: number;
+  /** When the process began, in clock ticks since boot: tells it from a later one with its number. */
+  readonly began: string | null;
   readonly host: string;
   readonly since: string;
 }
@@ -51,7 +53,9 @@ export class Lock {
   static async tryTake(path: string): Promise<Lock | null> {
     try {
       const file = await open(path, 'wx');
-      const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+      const { pid } = process;
+      const began = (await processState(pid))?.began ?? null;
+      const holder: Holder = { pid, began, host: hostname(), since: new Date().toISOString() };
       await file.writeFile(JSON.stringify(holder));
       await file.close();
       return new Lock(path);
@@ -73,23 +77,40 @@ async function readHolder(path: string): Promise<Holder | null> {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
     // Killed between creating and filling it.
-    return { pid: 0, host: hostname(), since: 'an unknown time' };
+    return { pid: 0, began: null, host: hostname(), since: 'an unknown time' };
   }
 }
 
 async function isDead(path: string, holder: Holder): Promise<boolean> {
-  if (holder.host === hostname()) return !isAlive(holder.pid);
+  if (holder.host === hostname()) return !(await isAlive(holder));
   const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
   return Date.now() - mtimeMs > STALE_MS;
 }
 
-function isAlive(pid: number): boolean {
-  // Signal 0 to group 0 would ask about ourselves.
-  if (pid <= 0 || pid === process.pid) return false;
+async function isAlive({ pid, began }: Holder): Promise<boolean> {
+  // Signal 0 to process 0 would ask about ourselves.
+  if (pid <= 0) return false;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (cause) {
     return (cause as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  const state = await processState(pid);
+  if (state === null) return true;
+  // A killed process whose parent has not collected it still answers signals.
+  return !state.zombie && (began === null || began === state.began);
+}
+
+/** What Linux tells about a process; null elsewhere. */
+async function processState(
+  pid: number,
+): Promise<{ readonly zombie: boolean; readonly began: string } | null> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    // The command's name, in parentheses, may hold anything; the state and the other fields follow it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { zombie: fields[0] === 'Z' || fields[0] === 'X', began: fields[19] ?? '' };
+  } catch {
+    return null;
   }
 }
