@@ -177,6 +177,12 @@ export const ERRORS = {
     'a Megatron parameter has no rule in the family',
     'this configuration of the architecture is not supported by the chosen target; check config.json',
   ),
+  CHECKPOINT_INVALID: row(
+    'E0321',
+    3,
+    'checkpoint cannot be read',
+    'it is damaged, incomplete, or not a torch_dist checkpoint: convert it again',
+  ),
 
   TARGET_EXISTS: row(
     'E0401',

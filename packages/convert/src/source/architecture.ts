@@ -5,7 +5,7 @@ import type { Source } from './open.js';
  * The architecture's class name: that of `auto_map.AutoModelForCausalLM`, which the Bridge looks at first, or else the
  * first of `architectures`. Throws SOURCE_CONFIG_INVALID when config.json names none.
  */
-export function architectureOf(source: Source): string {
+export function architectureOf(source: Pick<Source, 'config' | 'configPath'>): string {
   const autoMap = source.config['auto_map'] ?? null;
   const remote = isPyMap(autoMap) ? autoMap['AutoModelForCausalLM'] : undefined;
   if (typeof remote === 'string') return remote.slice(remote.lastIndexOf('.') + 1);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { type HubId, isCommit } from './hub-id.js';
@@ -62,7 +63,7 @@ export class ModelCache {
     const place = join(this.snapshot(commit), file.name);
     const blob = join(this.blobs, file.etag);
     await mkdir(dirname(place), { recursive: true });
-    const fresh = `${place}.${process.pid}`;
+    const fresh = `${place}.${randomUUID()}`;
     try {
       await symlink(relative(dirname(place), blob), fresh);
     } catch (error) {

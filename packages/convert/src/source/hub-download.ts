@@ -40,10 +40,11 @@ export async function downloadBlobs(files: readonly HubFile[], download: Downloa
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined && failures.length === 0; next = queue.shift()) {
       const { work, piece } = next;
-      if (!(await work.blob.finished()).has(piece.index))
-        await fetchPiece(work.blob, piece, locations, download);
+      const { blob } = work;
+      if (await download.cache.hasBlob(blob.file)) continue;
+      if (!(await blob.finished()).has(piece.index)) await fetchPiece(blob, piece, locations, download);
       work.left.delete(piece);
-      if (work.left.size === 0 && !(await work.blob.publish())) await enqueue(work, queue, download);
+      if (work.left.size === 0 && !(await blob.publish())) await enqueue(work, queue, download);
     }
   };
   const caught = (): Promise<void> => worker().catch((error: unknown) => void failures.push(error));
@@ -52,6 +53,8 @@ export async function downloadBlobs(files: readonly HubFile[], download: Downloa
     if (failures.length > 0) throw failures[0];
   } finally {
     await Promise.all(works.map(({ blob }) => blob.close()));
+    // Where another process was faster, ours is left over.
+    for (const { blob } of works) if (await download.cache.hasBlob(blob.file)) await blob.discard();
   }
 }
 
@@ -66,9 +69,10 @@ async function enqueue(work: Work, queue: { work: Work; piece: Piece }[], downlo
   }
   work.attempts++;
   const finished = await blob.finished();
-  const open = blob.pieces.filter(({ index }) => !finished.has(index));
+  const pieces = blob.pieces();
+  const open = pieces.filter(({ index }) => !finished.has(index));
   // A complete one still has to be hashed and published, which its last piece triggers.
-  for (const piece of open.length === 0 ? blob.pieces.slice(-1) : open) {
+  for (const piece of open.length === 0 ? pieces.slice(-1) : open) {
     work.left.add(piece);
     queue.push({ work, piece });
   }
@@ -129,9 +133,8 @@ class Locations {
       try {
         return await this.download.client.get(known, headers);
       } catch (error) {
-        // A signature expires; the Hub gives a new one.
         this.#known.delete(file);
-        if (!(error instanceof NemotronError)) throw error;
+        throw error;
       }
     }
     const answer = await this.download.client.get(this.download.urlOf(file), headers);

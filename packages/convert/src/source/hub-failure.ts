@@ -31,6 +31,10 @@ export function refusal(
   const text = `${url.host} answered ${status}${said === '' ? '' : `: ${said}`}`;
   if (status === 429) return new Transient(text, undefined, 'HUB_RATE_LIMITED', waitOf(headers));
   if (status >= 500 || status === 408) return new Transient(text, undefined, 'HUB_ANSWER', waitOf(headers));
+  if (url.origin !== settings.endpoint.origin) {
+    // A storage host refuses when the signature of its address has expired; the Hub signs a new one.
+    return new Transient(text, undefined, 'HUB_ANSWER');
+  }
   if (reason === 'GatedRepo') {
     const [, repo] = /^\/(?:api\/models\/)?([^/]+\/[^/]+)/.exec(url.pathname) ?? [];
     const page = `${settings.endpoint.origin}/${repo ?? ''}`;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { appendFile, type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sizeOf } from './hub-cache.js';
@@ -23,7 +23,6 @@ export interface Piece {
  * each looks up what the others have finished.
  */
 export class PartialBlob {
-  readonly pieces: readonly Piece[];
   readonly #data: string;
   readonly #journal: string;
   readonly #blob: string;
@@ -32,13 +31,17 @@ export class PartialBlob {
   constructor(
     blobs: string,
     readonly file: HubFile,
-    pieceBytes: number = PIECE_BYTES,
+    private readonly pieceBytes: number = PIECE_BYTES,
   ) {
     this.#blob = join(blobs, file.etag);
     this.#data = `${this.#blob}.nemotron`;
     this.#journal = `${this.#data}.pieces-${pieceBytes}`;
-    const count = Math.max(1, Math.ceil(file.bytes / pieceBytes));
-    this.pieces = Array.from({ length: count }, (_, index) => ({
+  }
+
+  /** All of it in order; one empty piece for an empty file. */
+  pieces(): Piece[] {
+    const { pieceBytes, file } = this;
+    return Array.from({ length: Math.max(1, Math.ceil(file.bytes / pieceBytes)) }, (_, index) => ({
       index,
       begin: index * pieceBytes,
       end: Math.min((index + 1) * pieceBytes, file.bytes),
@@ -53,11 +56,7 @@ export class PartialBlob {
   }
 
   async write(chunk: Buffer, position: number): Promise<void> {
-    this.#handle ??= open(this.#data, 'a').then(async (made) => {
-      // Appending created the file if need be; positions need a handle that does not append.
-      await made.close();
-      return open(this.#data, 'r+');
-    });
+    this.#handle ??= open(this.#data, constants.O_CREAT | constants.O_RDWR);
     const handle = await this.#handle;
     let written = 0;
     while (written < chunk.length) {

@@ -39,7 +39,10 @@ export class TunnelAgent extends HttpsAgent {
     super({ keepAlive: true });
   }
 
-  createConnection(options: RequestOptions, done: (error: Error | null, socket?: Duplex) => void): undefined {
+  override createConnection(
+    options: RequestOptions,
+    done: (error: Error | null, socket?: Duplex) => void,
+  ): undefined {
     const host = String(options.host);
     const connecting = httpRequest({
       host: this.proxy.hostname,

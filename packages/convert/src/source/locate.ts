@@ -1,0 +1,47 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { NemotronError, type OnProgress } from '@nemotron-convert/core';
+import { resolveHub } from './hub.js';
+import { parseHubId } from './hub-id.js';
+import { type EnvVariables, hubSettings } from './hub-settings.js';
+
+export interface SourceContext {
+  /** The variables that say where the Hub, its cache and its token are; none are read from the process. */
+  readonly env?: EnvVariables;
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The directory of a source: a local one where there is one of that name, else a snapshot of `org/name[@revision]` in
+ * the Hugging Face cache. A local directory opens no socket.
+ * `beforeWeights` sees a snapshot that lacks only the weights: what it refuses is not downloaded.
+ */
+export async function locateSource(
+  hfModelId: string,
+  context: SourceContext,
+  beforeWeights: (dir: string) => Promise<void>,
+): Promise<string> {
+  const dir = resolve(hfModelId);
+  const id = parseHubId(hfModelId);
+  if (id === undefined || (await stat(dir).catch(() => undefined))?.isDirectory() === true) return dir;
+  const settings = await hubSettings(context.env ?? {});
+  try {
+    const snapshot = await resolveHub(id, settings, {
+      onProgress: context.onProgress,
+      signal: context.signal,
+      beforeWeights,
+    });
+    return snapshot.dir;
+  } catch (error) {
+    if (!(error instanceof NemotronError) || error.code !== 'HUB_NOT_FOUND') throw error;
+    throw new NemotronError(
+      'HUB_NOT_FOUND',
+      `${hfModelId} is no directory here, and on the Hub: ${error.message}`,
+      {
+        facts: { ...error.facts, path: dir },
+        cause: error,
+      },
+    );
+  }
+}
