@@ -16,6 +16,8 @@ import { prepare } from './prepare.js';
 import { writeSideFiles } from './side-files.js';
 
 export interface Context {
+  /** The variables of the Hugging Face Hub (HF_HOME, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE, proxies). */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
 }
@@ -51,7 +53,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   const resolved = resolveOptions(options);
 
   emit({ kind: 'phase', phase: 'resolve' });
-  const source = await openSource(resolved.hfModelId);
+  const source = await openSource(resolved.hfModelId, context);
   const targetPath = await checkTarget(resolved.megatronPath, source.dir);
 
   emit({ kind: 'phase', phase: 'plan' });

@@ -1,8 +1,11 @@
 import { stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { isPyMap, JsonSyntaxError, NemotronError, type PyMap, parsePythonJson } from '@nemotron-convert/core';
 import { inspectSafetensors } from '@nemotron-convert/native';
+import { findFamily } from '../models/registry.js';
+import { architectureOf } from './architecture.js';
 import { listSource, readIndex, readText, weightFiles } from './files.js';
+import { locateSource, type SourceContext } from './locate.js';
 import type { SourceTensor } from './tensor.js';
 import { tokenizerFiles } from './tokenizer-files.js';
 
@@ -24,9 +27,9 @@ export interface Source {
   readonly tokenizer: readonly string[];
 }
 
-/** Opens a local checkpoint directory and checks that everything a conversion needs is there. */
-export async function openSource(hfModelId: string): Promise<Source> {
-  const dir = resolve(hfModelId);
+/** Opens a checkpoint, a local directory or a model on the Hub, and checks that everything a conversion needs is there. */
+export async function openSource(hfModelId: string, context: SourceContext = {}): Promise<Source> {
+  const dir = await locateSource(hfModelId, context, requireFamily);
   const names = await listSource(dir);
   const index = await readIndex(dir, names);
   const weights = weightFiles(dir, names, index);
@@ -73,6 +76,15 @@ async function stamped({
   readonly bytes: number;
 }): Promise<SourceFile> {
   return { path, bytes, modifiedMs: (await stat(path)).mtimeMs };
+}
+
+/** A model of no known family is refused before its weights are downloaded. */
+async function requireFamily(dir: string): Promise<void> {
+  const configPath = join(dir, 'config.json');
+  const names = await listSource(dir);
+  if (!names.has('config.json')) refuseAdapter(dir, names, []);
+  const config = await readConfig(dir, names, configPath);
+  findFamily(architectureOf({ config, configPath }), configPath);
 }
 
 function refuseAdapter(dir: string, names: ReadonlySet<string>, weights: readonly string[]): void {
