@@ -14,7 +14,7 @@ export function selfAttention(layer: Scope, provider: Fields): void {
   linear(at, 'linear_qkv', (heads + gates + 2 * groups) * size, hidden, {
     split: 'column',
     bias: provider['add_bias_linear'] === true || provider['add_qkv_bias'] === true,
-    ...(layerSpec(provider).preNorms ? { norm: normalization(provider) } : {}),
+    ...(layerSpec(provider).attentionNorm ? { norm: normalization(provider) } : {}),
   });
   linear(at, 'linear_proj', hidden, heads * size, {
     split: 'row',

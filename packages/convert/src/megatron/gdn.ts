@@ -37,7 +37,7 @@ export function gatedDeltaNet(layer: Scope, provider: Fields): void {
  * full attention.
  */
 export function isLinearAttention(provider: Fields, index: number): boolean {
-  if ((provider['experimental_attention_variant'] ?? null) === null) return false;
+  if (!['gdn', 'gated_delta_net'].includes(String(provider['experimental_attention_variant']))) return false;
   const frequency = provider['linear_attention_freq'] ?? null;
   if (Array.isArray(frequency)) return frequency[index] === 1n;
   return typeof frequency === 'bigint' && (index + 1) % Number(frequency) !== 0;

@@ -39,7 +39,7 @@ function decoderLayer(layer: Scope, provider: Fields, index: number, target: Tar
     return;
   }
   if (provider['multi_latent_attention'] === true) {
-    latentAttention(layer, provider, target);
+    latentAttention(layer, provider, index, target);
   } else if (isLinearAttention(provider, index)) {
     gatedDeltaNet(layer, provider);
   } else {

@@ -9,7 +9,7 @@ import { ModelDescription, type Scope } from './model.js';
 
 /** The layer kinds of a hybrid pattern, by its characters. */
 const LAYER_KINDS: Readonly<Record<string, (layer: Scope, provider: Fields) => void>> = {
-  M: mambaMixer,
+  M: (layer, provider) => mambaMixer(layer, provider),
   '*': selfAttention,
   '-': denseMlp,
   E: moeMlp,

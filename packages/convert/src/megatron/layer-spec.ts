@@ -5,8 +5,10 @@ import type { Fields } from '../models/provider.js';
 export interface LayerSpec {
   /** A norm after linear_proj and after linear_fc2, inside these modules. */
   readonly postNorms: boolean;
-  /** Norms before attention and MLP, inside linear_qkv and linear_fc1. */
-  readonly preNorms: boolean;
+  /** The norm before attention, inside linear_qkv. */
+  readonly attentionNorm: boolean;
+  /** The norm before a dense MLP, inside linear_fc1. */
+  readonly mlpNorm: boolean;
   /**
    * Norms of queries and keys: none, over one head, or over all heads together; `sharded` ones are cut with the heads
    * and have no extra state.
@@ -20,17 +22,19 @@ const SPECS: Readonly<Record<string, Partial<LayerSpec>>> = {
   // Builds the norms whatever qk_layernorm says.
   gemma3_layer_spec: { postNorms: true, queryKeyNorms: 'head' },
   olmoe_layer_spec: { queryKeyNorms: 'heads' },
-  exaone4_layer_spec: { preNorms: false, postNorms: true },
+  get_default_falconh1_stack_spec: { attentionNorm: false },
+  exaone4_layer_spec: { attentionNorm: false, mlpNorm: false, postNorms: true },
   minimax_m2_layer_spec: { queryKeyNorms: 'sharded' },
 };
 
 export function layerSpec(provider: Fields): LayerSpec {
-  const recorded = provider['transformer_layer_spec'];
+  const recorded = provider['transformer_layer_spec'] ?? provider['falconh1_stack_spec'];
   const target = isPyMap(recorded ?? null) ? (recorded as { _target_?: unknown })._target_ : undefined;
   const name = typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : '';
   return {
     postNorms: false,
-    preNorms: true,
+    attentionNorm: true,
+    mlpNorm: true,
     queryKeyNorms: provider['qk_layernorm'] === true ? 'head' : 'none',
     ...(Object.hasOwn(SPECS, name) ? SPECS[name] : {}),
   };

@@ -23,7 +23,7 @@ export function denseMlp(layer: Scope, provider: Fields): void {
     split: 'column',
     bias,
     parts: fc1Parts(provider, width),
-    ...(layerSpec(provider).preNorms ? { norm: normalization(provider) } : {}),
+    ...(layerSpec(provider).mlpNorm ? { norm: normalization(provider) } : {}),
   });
   linear(at, 'linear_fc2', hidden, width, { split: 'row', bias });
   if (layerSpec(provider).postNorms) norm(at, 'linear_fc2.post_layernorm', hidden, provider);

@@ -13,6 +13,35 @@ export function multiTokenPrediction(
   target: Target,
   lastLayer: (layer: Scope) => void,
 ): void {
+  eachDepth(model, provider, (_, depth) => {
+    const layer = depth.child('transformer_layer');
+    lastLayer(layer);
+    // Only the decoder block of 0.3.1 filters this entry out; 0.7.0 filters it here too.
+    if (target === '0.3.1') layer.child('self_attention').state('core_attention');
+  });
+}
+
+/** The same with a hybrid stack of its own inside each depth; `layers` describes them by their pattern. */
+export function hybridPrediction(
+  model: ModelDescription,
+  provider: Fields,
+  layers: (pattern: string, at: (index: number) => Scope) => void,
+): void {
+  const pattern = provider['mtp_hybrid_override_pattern'] ?? null;
+  if (typeof pattern !== 'string') return;
+  eachDepth(model, provider, (depth) => {
+    layers(pattern, (i) => {
+      const place = (n: number | '*', j: number | '*') => `mtp.layers.${n}.mtp_model_layer.layers.${j}.`;
+      return model.scope(place('*', '*'), place(depth, i), 'last', [depth, i]);
+    });
+  });
+}
+
+function eachDepth(
+  model: ModelDescription,
+  provider: Fields,
+  inner: (index: number, depth: Scope) => void,
+): void {
   const depths = provider['mtp_num_layers'] ?? null;
   if (typeof depths !== 'bigint') return;
   const hidden = int(provider, 'hidden_size');
@@ -22,10 +51,7 @@ export function multiTokenPrediction(
     norm(depth, 'enorm', hidden, provider);
     norm(depth, 'hnorm', hidden, provider);
     linear(depth, 'eh_proj', hidden, 2 * hidden, { split: 'column' });
-    const layer = depth.child('transformer_layer');
-    lastLayer(layer);
-    // Only the decoder block of 0.3.1 filters this entry out; 0.7.0 filters it here too.
-    if (target === '0.3.1') layer.child('self_attention').state('core_attention');
+    inner(i, depth);
     norm(depth, 'final_layernorm', hidden, provider);
   }
 }

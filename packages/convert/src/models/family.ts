@@ -73,7 +73,7 @@ export interface Family {
   /** The Bridge versions that register the architecture, with their rules. */
   readonly config: Partial<Readonly<Record<Target, ConfigRules>>>;
   /** How the decoder is built. */
-  readonly model: 'gpt' | 'hybrid';
+  readonly model: 'gpt' | 'hybrid' | 'parallel';
   readonly rows: readonly MappingRow[];
   /** Source tensors that are left out on purpose. */
   readonly drops?: readonly DropRule[];

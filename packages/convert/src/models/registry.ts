@@ -3,6 +3,9 @@ import { bailingMoeV2 } from './families/bailing.js';
 import { deepseekV2, deepseekV3, kimiK2 } from './families/deepseek.js';
 import { ernie45Moe } from './families/ernie.js';
 import { exaone4 } from './families/exaone4.js';
+import { exaoneMoe } from './families/exaone-moe.js';
+import { falconH1 } from './families/falcon-h1.js';
+import { glmMoeDsa } from './families/glm-dsa.js';
 import { gemma, gemma2, gemma3 } from './families/gemma.js';
 import { glm4Moe } from './families/glm.js';
 import { glm4MoeLite } from './families/glm-lite.js';
@@ -32,7 +35,10 @@ export const FAMILIES: readonly Family[] = [
   deepseekV3,
   ernie45Moe,
   exaone4,
+  exaoneMoe,
+  falconH1,
   glm4MoeLite,
+  glmMoeDsa,
   hunyuanV3,
   gemma2,
   gemma3,

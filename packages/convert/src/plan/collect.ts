@@ -49,7 +49,10 @@ const TIED = 'embeddings are tied: Megatron reuses the word embeddings as the ou
 export function collect(input: CollectInput): Collected {
   const { family, target, model, provider, tensors, dtype } = input;
   const ofTarget = family.config[target]?.rows ?? [];
-  const registry = new MappingRegistry([...ofTarget, ...family.rows], Number(provider['num_layers']));
+  const registry = new MappingRegistry([...ofTarget, ...family.rows], {
+    layers: Number(provider['num_layers']),
+    perDepth: String(provider['mtp_hybrid_override_pattern'] ?? '').length,
+  });
   const used = new Set<string>();
   const faults = new Faults();
   const mapped: Mapped[] = [];

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { PyMap } from '@nemotron-convert/core';
 import { describeGpt } from '../megatron/gpt.js';
 import { describeHybrid } from '../megatron/hybrid.js';
+import { describeParallel } from '../megatron/parallel.js';
 import type { ConfigRules, Family } from '../models/family.js';
 import { fillDefaults, type HfConfig } from '../models/hf-config.js';
 import { buildProvider, type Fields } from '../models/provider.js';
@@ -33,7 +34,7 @@ export interface Prepared {
   readonly tokenizerKwargs: PyMap;
 }
 
-const DESCRIBE = { gpt: describeGpt, hybrid: describeHybrid } as const;
+const DESCRIBE = { gpt: describeGpt, hybrid: describeHybrid, parallel: describeParallel } as const;
 
 /** Source headers and options in, the whole plan out. `targetPath` is the absolute path of the checkpoint's root. */
 export function prepare(source: Source, options: ResolvedOptions, targetPath: string): Prepared {
@@ -45,7 +46,7 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
   if (rules === undefined) throw new TypeError(`${architecture} has no rules for ${target}`);
   const hf = configOf(source, family, rules, target);
   const provider = buildProvider(hf, rules, target, options.dtype, options.sizes);
-  checkSizes(options.sizes, provider, family.model === 'hybrid');
+  checkSizes(options.sizes, provider, family.model !== 'gpt');
   const model = DESCRIBE[family.model](provider, target);
   const { mapped, drops } = collect({
     family,

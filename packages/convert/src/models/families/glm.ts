@@ -1,5 +1,5 @@
 import type { PyMap } from '@nemotron-convert/core';
-import type { ConfigRules, Family, MappingRow, Origin } from '../family.js';
+import type { ConfigRules, Family, MappingRow, Origin, PlainOrigin } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import type { Fields } from '../provider.js';
 import { endRows, ROTARY_BUFFERS } from '../rows.js';
@@ -52,8 +52,21 @@ const gated = (at: string, kind = 'weight') =>
 const projections = (at: string, kind: string) =>
   ({ qkv: [`${at}.q_proj.${kind}`, `${at}.k_proj.${kind}`, `${at}.v_proj.${kind}`] }) as const;
 
-/** A layer of `from` in the Hugging Face checkpoint; `fc1` and `fc2` are the origins of its experts. */
-function layerRows(to: string, from: string, fc1: Origin, fc2: Origin): readonly MappingRow[] {
+/**
+ * A layer of `from` in the Hugging Face checkpoint. Its experts are tensors of their own, or stacked in one; only 0.7.0
+ * knows the latter, and it means the same for both.
+ */
+function layerRows(to: string, from: string): readonly MappingRow[] {
+  const at = `${from}.mlp.experts`;
+  const either = (name: string, apart: PlainOrigin): Origin => ({
+    oneOf: [
+      apart,
+      { stacked: [`${at}.${name}`] },
+      { stackedTransposed: [`${at}.${name}`] },
+      { stacked: [`${at}.${name}.weight`] },
+      { stackedTransposed: [`${at}.${name}.weight`] },
+    ],
+  });
   const attention = `${from}.self_attn`;
   const mlp = `${from}.mlp`;
   return [
@@ -71,39 +84,10 @@ function layerRows(to: string, from: string, fc1: Origin, fc2: Origin): readonly
     [`${to}.mlp.router.expert_bias`, `${mlp}.gate.e_score_correction_bias`],
     [`${to}.mlp.shared_experts.linear_fc1.weight`, gated(`${mlp}.shared_experts`)],
     [`${to}.mlp.shared_experts.linear_fc2.weight`, `${mlp}.shared_experts.down_proj.weight`],
-    [`${to}.mlp.experts.linear_fc1.weight*`, fc1],
-    [`${to}.mlp.experts.linear_fc2.weight*`, fc2],
+    [`${to}.mlp.experts.linear_fc1.weight*`, either('gate_up_proj', gated(`${at}.*`))],
+    [`${to}.mlp.experts.linear_fc2.weight*`, either('down_proj', `${at}.*.down_proj.weight`)],
   ];
 }
-
-/** Experts as tensors of their own. */
-function apart(to: string, from: string): readonly MappingRow[] {
-  const at = `${from}.mlp.experts.*`;
-  return layerRows(to, from, gated(at), `${at}.down_proj.weight`);
-}
-
-/** Experts as tensors of their own, or stacked in one, which 0.7.0 knows too. */
-function apartOrStacked(to: string, from: string): readonly MappingRow[] {
-  const at = `${from}.mlp.experts`;
-  const either = (name: string, alone: Origin): Origin => ({
-    oneOf: [
-      ...(typeof alone === 'object' && 'oneOf' in alone ? alone.oneOf : [alone]),
-      { stacked: [`${at}.${name}`] },
-      { stackedTransposed: [`${at}.${name}`] },
-      { stacked: [`${at}.${name}.weight`] },
-      { stackedTransposed: [`${at}.${name}.weight`] },
-    ],
-  });
-  return layerRows(
-    to,
-    from,
-    either('gate_up_proj', gated(`${at}.*`)),
-    either('down_proj', `${at}.*.down_proj.weight`),
-  );
-}
-
-const DECODER = ['decoder.layers.*', 'model.layers.*'] as const;
-const PREDICTION = ['mtp.layers.*.transformer_layer', PREDICTED] as const;
 
 export const glm4Moe: Family = {
   architectures: ['Glm4MoeForCausalLM'],
@@ -138,10 +122,14 @@ export const glm4Moe: Family = {
     '0.7.0': {
       ...RULES,
       derive: (hf) => ({ ...experts(hf), mtp_num_layers: hf.get('num_nextn_predict_layers') }),
-      rows: [...apartOrStacked(...DECODER), ...apartOrStacked(...PREDICTION)],
     },
   },
   model: 'gpt',
-  rows: [...endRows('model'), ...PREDICTION_ROWS, ...apart(...DECODER), ...apart(...PREDICTION)],
+  rows: [
+    ...endRows('model'),
+    ...PREDICTION_ROWS,
+    ...layerRows('decoder.layers.*', 'model.layers.*'),
+    ...layerRows('mtp.layers.*.transformer_layer', PREDICTED),
+  ],
   drops: [ROTARY_BUFFERS, SHARED_ENDS],
 };

@@ -1,4 +1,4 @@
-import { NemotronError, type PyMap } from '@nemotron-convert/core';
+import { isPyMap, type PyMap } from '@nemotron-convert/core';
 import type { Family, MappingRow } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import type { Fields } from '../provider.js';
@@ -35,19 +35,27 @@ const SET: PyMap = {
 const width = (hf: HfConfig): Fields => ({ moe_ffn_hidden_size: hf.get('intermediate_size') });
 
 /** 0.3.1 takes YaRN's mscale from rope_scaling only where that is YaRN, and builds no model without it. */
-function requireYarn(hf: HfConfig): void {
-  const rope = hf.map('rope_scaling');
-  const type = rope?.['type'] ?? rope?.['rope_type'] ?? null;
-  if (type === 'yarn') return;
-  throw new NemotronError(
-    'SOURCE_CONFIG_INVALID',
-    `${hf.path}: rope_scaling must be of type yarn, found ${type === null ? 'nothing' : String(type)}`,
-    {
-      facts: { path: hf.path, key: 'rope_scaling', expected: 'yarn', found: type },
-      hint: 'restore the config.json that belongs to the model; target=0.7.0 converts it as it is',
-    },
-  );
+function withoutYarn(config: PyMap): string | null {
+  const rope = 'rope_scaling' in config ? config['rope_scaling'] : ROPE;
+  const type = isPyMap(rope ?? null) ? typeOf(rope as PyMap) : null;
+  return type === 'yarn'
+    ? null
+    : `builds this architecture only with rope_scaling of type yarn, found ${type}`;
 }
+
+const typeOf = (rope: PyMap): string | null => {
+  const type = rope['type'] ?? rope['rope_type'] ?? null;
+  return typeof type === 'string' ? type : null;
+};
+
+const ROPE: PyMap = {
+  rope_type: 'yarn',
+  factor: 32.0,
+  beta_fast: 32.0,
+  beta_slow: 1.0,
+  truncate: false,
+  original_max_position_embeddings: 4096n,
+};
 
 const LAYERS = 'model.layers';
 const MLP = `${LAYERS}.*.mlp`;
@@ -85,14 +93,7 @@ export const gptOss: Family = {
     rms_norm_eps: 1e-5,
     tie_word_embeddings: false,
     rope_theta: 150000.0,
-    rope_scaling: {
-      rope_type: 'yarn',
-      factor: 32.0,
-      beta_fast: 32.0,
-      beta_slow: 1.0,
-      truncate: false,
-      original_max_position_embeddings: 4096n,
-    },
+    rope_scaling: ROPE,
     attention_bias: true,
     attention_dropout: 0.0,
     num_experts_per_tok: 4n,
@@ -104,10 +105,8 @@ export const gptOss: Family = {
     '0.3.1': {
       provider: 'GPTModelProvider',
       set: { ...SET, add_qkv_bias: false, window_size: [128n, 0n] },
-      derive: (hf) => {
-        requireYarn(hf);
-        return width(hf);
-      },
+      derive: width,
+      refuses: withoutYarn,
     },
     '0.7.0': {
       provider: 'GPTModelProvider',

@@ -1,5 +1,5 @@
-import type { PyMap } from '@nemotron-convert/core';
-import type { Family } from '../family.js';
+import type { PyMap, PyValue } from '@nemotron-convert/core';
+import type { Family, MappingRow } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import type { Fields } from '../provider.js';
 
@@ -35,22 +35,74 @@ const MOE: PyMap = {
   moe_shared_expert_overlap: true,
 };
 
+/** The value where config.json has the key, null included, and `absent` where it does not. */
+const given = (hf: HfConfig, key: string, absent: PyValue): PyValue =>
+  key in hf.values ? hf.get(key) : absent;
+
 function head(hf: HfConfig): Fields {
-  const depth = hf.has('num_nextn_predict_layers') ? hf.int('num_nextn_predict_layers') : 0;
-  const fields: Fields = {
-    mtp_num_layers: BigInt(depth),
-    mtp_hybrid_override_pattern: depth > 0 ? hf.string('mtp_hybrid_override_pattern') : null,
-    mtp_use_repeated_layer: depth > 0,
-    keep_mtp_spec_in_bf16: depth > 0,
-  };
-  if (hf.has('moe_latent_size')) fields['moe_latent_size'] = hf.get('moe_latent_size');
-  if (hf.has('moe_shared_expert_overlap'))
-    fields['moe_shared_expert_overlap'] = hf.get('moe_shared_expert_overlap');
+  const fields: Fields = { ...prediction(hf) };
+  for (const key of ['moe_latent_size', 'moe_shared_expert_overlap']) {
+    if (key in hf.values) fields[key] = hf.get(key);
+  }
+  const size = hf.truthy('head_dim') ? hf.get('head_dim') : hf.get('attention_head_dim');
+  if (size !== null) fields['kv_channels'] = size;
   return fields;
 }
 
-const MIXER = 'backbone.layers.*.mixer';
-const NORM = 'backbone.layers.*.norm.weight';
+/** Multi-token prediction; its pattern is written behind the decoder's once for every depth. */
+function prediction(hf: HfConfig): Fields {
+  const depth = hf.truthy('num_nextn_predict_layers') ? hf.int('num_nextn_predict_layers') : 0;
+  const off = {
+    mtp_hybrid_override_pattern: null,
+    mtp_use_repeated_layer: false,
+    keep_mtp_spec_in_bf16: false,
+  };
+  if (depth === 0) return { mtp_num_layers: 0n, ...off };
+  const pattern = hf.string('mtp_hybrid_override_pattern');
+  return {
+    mtp_num_layers: BigInt(depth),
+    mtp_hybrid_override_pattern: pattern,
+    hybrid_layer_pattern: hf.string('hybrid_override_pattern') + `/${pattern}`.repeat(depth),
+    mtp_use_repeated_layer: given(hf, 'mtp_use_repeated_layer', true) === true,
+    keep_mtp_spec_in_bf16: given(hf, 'keep_mtp_spec_in_bf16', true) === true,
+    mtp_loss_scaling_factor: given(hf, 'mtp_loss_scaling_factor', 0.3),
+  };
+}
+
+/** A layer of any kind. Its one norm lands in whatever module the kind fuses it into. */
+function layerRows(to: string, from: string): readonly MappingRow[] {
+  const norm = `${from}.norm.weight`;
+  const mixer = `${from}.mixer`;
+  return [
+    [`${to}.mixer.in_proj.layer_norm_weight`, norm],
+    [`${to}.self_attention.linear_qkv.layer_norm_weight`, norm],
+    [`${to}.mlp.linear_fc1.layer_norm_weight`, norm],
+    [`${to}.pre_mlp_layernorm.weight`, norm],
+    [`${to}.mixer.in_proj.weight`, `${mixer}.in_proj.weight`],
+    [`${to}.mixer.conv1d.weight`, `${mixer}.conv1d.weight`],
+    [`${to}.mixer.conv1d.bias`, `${mixer}.conv1d.bias`],
+    [`${to}.mixer.A_log`, `${mixer}.A_log`],
+    [`${to}.mixer.D`, `${mixer}.D`],
+    [`${to}.mixer.dt_bias`, `${mixer}.dt_bias`],
+    [`${to}.mixer.norm.weight`, `${mixer}.norm.weight`],
+    [`${to}.mixer.out_proj.weight`, `${mixer}.out_proj.weight`],
+    [
+      `${to}.self_attention.linear_qkv.weight`,
+      { qkv: [`${mixer}.q_proj.weight`, `${mixer}.k_proj.weight`, `${mixer}.v_proj.weight`] },
+    ],
+    [`${to}.self_attention.linear_proj.weight`, `${mixer}.o_proj.weight`],
+    [`${to}.mlp.linear_fc1.weight`, `${mixer}.up_proj.weight`],
+    [`${to}.mlp.linear_fc2.weight`, `${mixer}.down_proj.weight`],
+    [`${to}.mlp.router.weight`, `${mixer}.gate.weight`],
+    [`${to}.mlp.router.expert_bias`, `${mixer}.gate.e_score_correction_bias`],
+    [`${to}.mlp.fc1_latent_proj.weight`, `${mixer}.fc1_latent_proj.weight`],
+    [`${to}.mlp.fc2_latent_proj.weight`, `${mixer}.fc2_latent_proj.weight`],
+    [`${to}.mlp.experts.linear_fc1.weight*`, `${mixer}.experts.*.up_proj.weight`],
+    [`${to}.mlp.experts.linear_fc2.weight*`, `${mixer}.experts.*.down_proj.weight`],
+    [`${to}.mlp.shared_experts.linear_fc1.weight`, `${mixer}.shared_experts.up_proj.weight`],
+    [`${to}.mlp.shared_experts.linear_fc2.weight`, `${mixer}.shared_experts.down_proj.weight`],
+  ];
+}
 
 export const nemotronH: Family = {
   architectures: ['NemotronHForCausalLM'],
@@ -59,6 +111,8 @@ export const nemotronH: Family = {
   config: {
     '0.3.1': {
       provider: 'MambaModelProvider',
+      refuses: (config) =>
+        (config['moe_latent_size'] ?? null) === null ? null : 'has no latent experts (moe_latent_size)',
       copy: [
         ...COPY,
         ['hybrid_override_pattern', 'hybrid_override_pattern'],
@@ -69,6 +123,7 @@ export const nemotronH: Family = {
     },
     '0.7.0': {
       provider: 'HybridModelProvider',
+      defaults: { rope_theta: 10000.0 },
       copy: [
         ...COPY,
         ['chunk_size', 'mamba_chunk_size'],
@@ -85,33 +140,19 @@ export const nemotronH: Family = {
     ['embedding.word_embeddings.weight', 'backbone.embeddings.weight'],
     ['output_layer.weight', 'lm_head.weight'],
     ['decoder.final_norm.weight', 'backbone.norm_f.weight'],
-    // The one norm of a Hugging Face layer lands in whatever the layer kind fuses it into.
-    ['decoder.layers.*.mixer.in_proj.layer_norm_weight', NORM],
-    ['decoder.layers.*.self_attention.linear_qkv.layer_norm_weight', NORM],
-    ['decoder.layers.*.mlp.linear_fc1.layer_norm_weight', NORM],
-    ['decoder.layers.*.pre_mlp_layernorm.weight', NORM],
-    ['decoder.layers.*.mixer.in_proj.weight', `${MIXER}.in_proj.weight`],
-    ['decoder.layers.*.mixer.conv1d.weight', `${MIXER}.conv1d.weight`],
-    ['decoder.layers.*.mixer.conv1d.bias', `${MIXER}.conv1d.bias`],
-    ['decoder.layers.*.mixer.A_log', `${MIXER}.A_log`],
-    ['decoder.layers.*.mixer.D', `${MIXER}.D`],
-    ['decoder.layers.*.mixer.dt_bias', `${MIXER}.dt_bias`],
-    ['decoder.layers.*.mixer.norm.weight', `${MIXER}.norm.weight`],
-    ['decoder.layers.*.mixer.out_proj.weight', `${MIXER}.out_proj.weight`],
-    [
-      'decoder.layers.*.self_attention.linear_qkv.weight',
-      { qkv: [`${MIXER}.q_proj.weight`, `${MIXER}.k_proj.weight`, `${MIXER}.v_proj.weight`] },
-    ],
-    ['decoder.layers.*.self_attention.linear_proj.weight', `${MIXER}.o_proj.weight`],
-    ['decoder.layers.*.mlp.linear_fc1.weight', `${MIXER}.up_proj.weight`],
-    ['decoder.layers.*.mlp.linear_fc2.weight', `${MIXER}.down_proj.weight`],
-    ['decoder.layers.*.mlp.router.weight', `${MIXER}.gate.weight`],
-    ['decoder.layers.*.mlp.router.expert_bias', `${MIXER}.gate.e_score_correction_bias`],
-    ['decoder.layers.*.mlp.fc1_latent_proj.weight', `${MIXER}.fc1_latent_proj.weight`],
-    ['decoder.layers.*.mlp.fc2_latent_proj.weight', `${MIXER}.fc2_latent_proj.weight`],
-    ['decoder.layers.*.mlp.experts.linear_fc1.weight*', `${MIXER}.experts.*.up_proj.weight`],
-    ['decoder.layers.*.mlp.experts.linear_fc2.weight*', `${MIXER}.experts.*.down_proj.weight`],
-    ['decoder.layers.*.mlp.shared_experts.linear_fc1.weight', `${MIXER}.shared_experts.up_proj.weight`],
-    ['decoder.layers.*.mlp.shared_experts.linear_fc2.weight', `${MIXER}.shared_experts.down_proj.weight`],
+    ...layerRows('decoder.layers.*', 'backbone.layers.*'),
+    ['mtp.layers.*.enorm.weight', 'mtp.layers.{depth+first}.enorm.weight'],
+    ['mtp.layers.*.hnorm.weight', 'mtp.layers.{depth+first}.hnorm.weight'],
+    ['mtp.layers.*.eh_proj.weight', 'mtp.layers.{depth+first}.eh_proj.weight'],
+    ['mtp.layers.*.final_layernorm.weight', 'mtp.layers.{depth+last}.final_layernorm.weight'],
+    ...layerRows('mtp.layers.*.mtp_model_layer.layers.*', 'mtp.layers.{depth+*}'),
+  ],
+  drops: [
+    {
+      tensors: /^mtp\./,
+      reason:
+        'Megatron-Bridge 0.3.1 has no multi-token prediction for this architecture; target=0.7.0 keeps these layers',
+      targets: ['0.3.1'],
+    },
   ],
 };
