@@ -12,6 +12,8 @@ pub enum Error {
     Source(#[from] ckpt_safetensors::Error),
     #[error("{}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("{}: {fault}", path.display())]
+    Checkpoint { path: PathBuf, fault: String },
     #[error("{}: begun with plan {found}, this run has plan {expected}", path.display())]
     Resume { path: PathBuf, expected: String, found: String },
     #[error("interrupted after {done} of {total} bytes")]
@@ -27,6 +29,7 @@ impl Error {
         use ckpt_safetensors::Error as Source;
         match self {
             Error::Plan(_) => "PLAN_INVALID",
+            Error::Checkpoint { .. } => "CHECKPOINT_INVALID",
             Error::Resume { .. } => "RESUME_MISMATCH",
             Error::Interrupted { .. } => "INTERRUPTED",
             Error::Source(Source::Truncated { .. }) => "SOURCE_TRUNCATED",
@@ -58,7 +61,9 @@ impl Error {
             ) => {
                 json!({ "path": path, "expected": expected, "found": found })
             }
-            Error::Source(Source::Header { path, fault }) => json!({ "path": path, "fault": fault }),
+            Error::Source(Source::Header { path, fault }) | Error::Checkpoint { path, fault } => {
+                json!({ "path": path, "fault": fault })
+            }
             Error::Source(Source::Io { path, source }) | Error::Write { path, source } => {
                 json!({ "path": path, "system": source.to_string() })
             }

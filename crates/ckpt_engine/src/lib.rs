@@ -3,6 +3,7 @@
 
 mod board;
 mod check;
+mod checkpoint;
 mod error;
 mod fill;
 mod index;
@@ -11,12 +12,17 @@ mod layout;
 mod plan;
 mod run;
 mod segment;
+mod stats;
 mod value;
+mod verify;
 mod writer;
 
+pub use checkpoint::{Checkpoint, TensorReader};
 pub use ckpt_safetensors::ReadMode;
 pub use error::Error;
 pub use layout::{FileLayout, Layout};
 pub use plan::Plan;
 pub use run::{Control, JournalOptions, Options, Progress, Report, execute, index, lay_out};
+pub use stats::{FloatStats, Stats, tensor_stats};
+pub use verify::{Findings, verify_against, verify_structure};
 pub use writer::WriteMode;

@@ -103,7 +103,7 @@ pub fn run_plan<'env>(
     })
 }
 
-fn decode(plan: &[u8]) -> Result<Plan, ckpt_engine::Error> {
+pub fn decode(plan: &[u8]) -> Result<Plan, ckpt_engine::Error> {
     serde_json::from_slice(plan).map_err(|error| ckpt_engine::Error::Plan(error.to_string()))
 }
 

@@ -2,6 +2,7 @@
 //! longer than a slot of libuv's pool may be held.
 
 mod calls;
+mod checkpoints;
 mod error;
 mod options;
 mod settle;

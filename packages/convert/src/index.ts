@@ -1,6 +1,15 @@
 export { FAMILIES } from './models/registry.js';
 export { TARGETS, type Target, type TargetChoice } from './models/target.js';
 export type { ConvertOptions, ReadMode, WriteMode } from './options.js';
+export type { Provenance } from './output/provenance.js';
 export type { RankOf } from './output/staging.js';
 export type { Drop } from './plan/collect.js';
 export { type Context, type ConvertReport, convert } from './run/convert.js';
+export {
+  VERIFY_MODES,
+  type VerifyMode,
+  type VerifyOptions,
+  type VerifyReport,
+  verify,
+} from './run/verify.js';
+export { VERSION } from './version.js';

@@ -6,6 +6,9 @@ export interface Binding {
   inspect(paths: string[]): Promise<string>;
   layOutPlan(plan: Buffer): Promise<string>;
   indexPlan(plan: Buffer, root: string): Promise<string>;
+  verifyCheckpoint(dir: string, plan: Buffer | null, signal: AbortSignal | null): Promise<string>;
+  inspectCheckpoint(dir: string): Promise<string>;
+  inspectTensor(dir: string, key: string): Promise<string>;
   runPlan(
     plan: Buffer,
     options: BindingOptions,

@@ -11,3 +11,12 @@ export function fromBinding(thrown: unknown): Error {
   }
   return new NemotronError('INTERNAL', text, { cause: thrown });
 }
+
+/** Awaits a call of the binding; what it throws becomes a NemotronError. */
+export async function settled(call: () => Promise<string>): Promise<string> {
+  try {
+    return await call();
+  } catch (thrown) {
+    throw thrown instanceof NemotronError ? thrown : fromBinding(thrown);
+  }
+}

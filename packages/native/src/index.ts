@@ -1,6 +1,15 @@
-import { NemotronError } from '@nemotron-convert/core';
 import { type BindingProgress, binding } from './binding.js';
-import { fromBinding } from './failure.js';
+import { settled } from './failure.js';
+
+export {
+  type CheckpointContent,
+  type CheckpointTensor,
+  type Findings,
+  inspectCheckpoint,
+  inspectTensor,
+  type TensorStats,
+  verifyCheckpoint,
+} from './checkpoint.js';
 
 /** A tensor's header entry; `begin` and `end` are absolute byte positions in the file. */
 export interface TensorInfo {
@@ -95,13 +104,4 @@ export async function execute(
 function progressTo(onProgress: (progress: Progress) => void): (event: BindingProgress) => void {
   return ({ done, total, key }) =>
     onProgress({ done, total, ...(key === undefined || key === null ? {} : { key }) });
-}
-
-async function settled(call: () => Promise<string>): Promise<string> {
-  try {
-    return await call();
-  } catch (thrown) {
-    if (thrown instanceof NemotronError) throw thrown;
-    throw fromBinding(thrown);
-  }
 }

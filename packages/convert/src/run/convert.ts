@@ -74,7 +74,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
     emit({ kind: 'phase', phase: 'publish' });
     const published = await staging.finishRank();
     if (published) {
-      await writeSideFiles(staging, source, prepared, resolved);
+      await writeSideFiles(staging, source, prepared, resolved, digest);
       await writeIndex(encoded, staging.root);
       await staging.writeText('latest_checkpointed_iteration.txt', '0');
       if (context.signal?.aborted === true)

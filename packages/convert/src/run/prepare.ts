@@ -40,7 +40,7 @@ const DESCRIBE = { gpt: describeGpt, hybrid: describeHybrid, parallel: describeP
 export function prepare(source: Source, options: ResolvedOptions, targetPath: string): Prepared {
   const architecture = architectureOf(source);
   const family = findFamily(architecture, source.configPath);
-  const target = chooseTarget(family, options.target);
+  const target = chooseTarget(family, options.target, source.config);
   const { block } = readQuantization(source.dir, source.config, source.tensors);
   const rules = family.config[target];
   if (rules === undefined) throw new TypeError(`${architecture} has no rules for ${target}`);

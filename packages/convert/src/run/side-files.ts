@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import type { ResolvedOptions } from '../options.js';
 import { CONTAINERS, ITERATION_DIR } from '../output/container.js';
+import { PROVENANCE_FILE, provenance } from '../output/provenance.js';
 import { runConfig } from '../output/run-config.js';
 import type { Staging } from '../output/staging.js';
 import type { Source } from '../source/open.js';
+import { VERSION } from '../version.js';
 import type { Prepared } from './prepare.js';
 
 /** Everything of a checkpoint that is not written by the engine, but for the tracker. */
@@ -12,6 +14,7 @@ export async function writeSideFiles(
   source: Source,
   prepared: Prepared,
   options: ResolvedOptions,
+  digest: string,
 ): Promise<void> {
   const { provider, target, tokenizerKwargs } = prepared;
   const paths = { hfModelId: options.hfModelId, save: staging.target };
@@ -21,4 +24,8 @@ export async function writeSideFiles(
   for (const name of source.tokenizer) {
     await staging.copyIn(join(source.dir, name), `${ITERATION_DIR}/tokenizer/${name}`);
   }
+  await staging.writeText(
+    PROVENANCE_FILE,
+    provenance({ ...prepared, version: VERSION, digest, source, options }),
+  );
 }

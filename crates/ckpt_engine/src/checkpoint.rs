@@ -1,0 +1,205 @@
+//! A checkpoint on disk, read as a plan whose sources are its own files: each global tensor is one item made of copies
+//! of its chunks. Whatever can fill an item can then read a tensor, whoever wrote the checkpoint and over how many
+//! ranks.
+
+use crate::Error;
+use crate::check::{Checked, check};
+use crate::fill::Filler;
+use crate::plan::{Copy, Item, Key, MetadataFile, Plan, SourceFile, SourceTensor, TensorItem};
+use ckpt_safetensors::{ReadMode, Source};
+use ckpt_tensor::Dtype;
+use ckpt_torch_dist::{ItemHeader, Metadata, StorageEntry, read_item_header, read_metadata};
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+/// An index of a million chunks is 150 MB; a larger file is not one.
+const MAX_INDEX: u64 = 1 << 30;
+const SCRATCH: usize = 2 << 20;
+
+/// An open checkpoint.
+pub struct Checkpoint {
+    dir: PathBuf,
+    pub metadata: Metadata,
+    /// Headers of the tensor items, in the order of `metadata.storage` (None for objects).
+    pub headers: Vec<Option<ItemHeader>>,
+    checked: Checked,
+    sources: Vec<Source>,
+    numbers: HashMap<String, usize>,
+}
+
+impl Checkpoint {
+    /// Opens the iteration directory that has `.metadata`, and reads the header of every item.
+    pub fn open(dir: &Path) -> Result<Self, Error> {
+        let metadata = read_index(dir)?;
+        let mut files = Files::new(dir);
+        let mut headers = Vec::with_capacity(metadata.storage.len());
+        for entry in &metadata.storage {
+            headers.push(if entry.offset.is_some() { Some(files.header(entry)?) } else { None });
+        }
+        let plan = as_plan(dir, &metadata, &headers, &files)?;
+        let numbers = plan.keys.iter().enumerate().map(|(at, key)| (key.key.clone(), at)).collect();
+        let checked =
+            check(plan).map_err(|error| Error::Checkpoint { path: dir.into(), fault: error.to_string() })?;
+        let open = |file: &SourceFile| Source::open(&file.path, file.bytes, ReadMode::Pread);
+        let sources = checked.plan.sources.iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Checkpoint { dir: dir.to_path_buf(), metadata, headers, checked, sources, numbers })
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Position of a tensor among `keys`.
+    pub fn find(&self, key: &str) -> Option<usize> {
+        self.numbers.get(key).copied()
+    }
+
+    pub fn keys(&self) -> &[Key] {
+        &self.checked.plan.keys
+    }
+
+    pub fn dtype(&self, key: usize) -> Dtype {
+        self.checked.key_dtypes[key].0
+    }
+
+    pub fn reader(&self) -> TensorReader<'_> {
+        TensorReader { checkpoint: self, filler: Filler::new(&self.checked, &self.sources, SCRATCH) }
+    }
+}
+
+/// Reads ranges of global tensors, in row-major order.
+pub struct TensorReader<'a> {
+    checkpoint: &'a Checkpoint,
+    filler: Filler<'a>,
+}
+
+impl TensorReader<'_> {
+    /// Fills `out` with the elements of tensor number `key` from element `begin` on.
+    pub fn read(&mut self, key: usize, begin: u64, out: &mut [u8]) -> Result<(), Error> {
+        match &self.checkpoint.checked.plan.files[0].items[key] {
+            Item::Tensor(item) => self.filler.fill(item, begin, out),
+            Item::Object(_) => unreachable!("the plan of a checkpoint lists its tensors"),
+        }
+    }
+}
+
+fn read_index(dir: &Path) -> Result<Metadata, Error> {
+    let path = dir.join(".metadata");
+    let io = |source| ckpt_safetensors::Error::Io { path: path.clone(), source };
+    let length = fs::metadata(&path).map_err(io)?.len();
+    let fault = |fault: String| Error::Checkpoint { path: path.clone(), fault };
+    if length > MAX_INDEX {
+        return Err(fault(format!("{length} bytes are more than an index has")));
+    }
+    read_metadata(&fs::read(&path).map_err(io)?).map_err(|error| fault(error.to_string()))
+}
+
+/// The checkpoint's data files, opened once.
+struct Files {
+    dir: PathBuf,
+    order: Vec<(PathBuf, u64)>,
+    open: HashMap<String, (usize, File)>,
+}
+
+impl Files {
+    fn new(dir: &Path) -> Self {
+        Files { dir: dir.to_path_buf(), order: Vec::new(), open: HashMap::new() }
+    }
+
+    fn header(&mut self, entry: &StorageEntry) -> Result<ItemHeader, Error> {
+        let path = self.dir.join(&entry.relative_path);
+        if !self.open.contains_key(&entry.relative_path) {
+            let io = |source| ckpt_safetensors::Error::Io { path: path.clone(), source };
+            let file = File::open(&path).map_err(io)?;
+            let bytes = file.metadata().map_err(io)?.len();
+            self.open.insert(entry.relative_path.clone(), (self.order.len(), file));
+            self.order.push((path.clone(), bytes));
+        }
+        let (number, file) = &self.open[&entry.relative_path];
+        let fault = |fault: String| Error::Checkpoint { path: path.clone(), fault };
+        if entry.position.checked_add(entry.length).is_none_or(|end| end > self.order[*number].1) {
+            return Err(fault(format!("{} lies beyond the end of the file", entry.key)));
+        }
+        read_item_header(file, entry.position, entry.length)
+            .map_err(|error| fault(format!("{}: {error}", entry.key)))
+    }
+
+    fn number(&self, name: &str) -> usize {
+        self.open[name].0
+    }
+}
+
+fn as_plan(
+    dir: &Path,
+    metadata: &Metadata,
+    headers: &[Option<ItemHeader>],
+    files: &Files,
+) -> Result<Plan, Error> {
+    let mut sizes: HashMap<(&str, &[u64]), &[u64]> = HashMap::new();
+    for tensor in &metadata.tensors {
+        for chunk in &tensor.chunks {
+            sizes.insert((&tensor.key, &chunk.offsets), &chunk.sizes);
+        }
+    }
+    let mut tensors = Vec::new();
+    let mut copies: BTreeMap<&str, Vec<Copy>> = BTreeMap::new();
+    for (entry, header) in metadata.storage.iter().zip(headers) {
+        let (Some(header), Some(offsets)) = (header, &entry.offset) else { continue };
+        let wrong = |what: &str| Error::Checkpoint {
+            path: dir.join(&entry.relative_path),
+            fault: format!("the chunk of {} at {offsets:?} {what}", entry.key),
+        };
+        let size =
+            sizes.get(&(entry.key.as_str(), offsets.as_slice())).ok_or_else(|| wrong("is in no grid"))?;
+        if *size != header.shape.as_slice() {
+            return Err(wrong(&format!("is {:?}, the index says {size:?}", header.shape)));
+        }
+        let dtype = Dtype::from_torch(header.dtype.name()).ok_or_else(|| wrong("has an unknown dtype"))?;
+        copies.entry(&entry.key).or_default().push(Copy {
+            tensor: tensors.len(),
+            start: offsets.clone(),
+            size: header.shape.clone(),
+            offset: header.storage_offset,
+            strides: header.stride.clone(),
+            op: None,
+        });
+        tensors.push(SourceTensor {
+            name: entry.key.clone(),
+            source: files.number(&entry.relative_path),
+            dtype: dtype.safetensors_name().to_string(),
+            shape: vec![header.storage_numel],
+            begin: header.payload_position,
+            end: header.payload_position + header.payload_len,
+        });
+    }
+    let keys = metadata.tensors.iter().map(|tensor| Key {
+        key: tensor.key.clone(),
+        dtype: tensor.dtype.name().to_string(),
+        shape: tensor.shape.clone(),
+    });
+    let items = metadata.tensors.iter().enumerate().map(|(key, tensor)| {
+        Item::Tensor(TensorItem {
+            key,
+            offsets: vec![0; tensor.shape.len()],
+            sizes: tensor.shape.clone(),
+            extent: tensor.shape.clone(),
+            copies: copies.remove(tensor.key.as_str()).unwrap_or_default(),
+            fill: None,
+        })
+    });
+    Ok(Plan {
+        version: 1,
+        sources: files
+            .order
+            .iter()
+            .map(|(path, bytes)| SourceFile { path: path.clone(), bytes: *bytes })
+            .collect(),
+        tensors,
+        objects: BTreeMap::new(),
+        keys: keys.collect(),
+        files: vec![crate::plan::TargetFile { path: "tensors".into(), rank: 0, items: items.collect() }],
+        metadata: MetadataFile { path: "index".into(), checkpoint_id: String::new(), save_id: String::new() },
+        archives: Vec::new(),
+    })
+}

@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { NemotronError } from '@nemotron-convert/core';
+import type { ConvertOptions, ResolvedOptions } from '../options.js';
+import type { Drop } from '../plan/collect.js';
+import type { Plan } from '../plan/types.js';
+import type { Source } from '../source/open.js';
+
+const FILE = 'conversion.json';
+const SCHEMA = 1;
+
+/** What a checkpoint was made of and how. Two runs of the same conversion differ in `volatile` only. */
+export interface Provenance {
+  readonly schema: number;
+  readonly tool: { readonly name: string; readonly version: string };
+  readonly planDigest: string;
+  readonly architecture: string;
+  readonly target: string;
+  readonly source: {
+    readonly id: string;
+    readonly files: readonly { readonly name: string; readonly bytes: number }[];
+  };
+  readonly options: Pick<ConvertOptions, 'dtype' | 'tp' | 'pp' | 'ep' | 'etp'> & { readonly world: number };
+  readonly tensors: number;
+  readonly parameters: number;
+  /** Copies by `source dtype → target dtype`. */
+  readonly casts: Readonly<Record<string, number>>;
+  readonly drops: readonly Drop[];
+  readonly volatile: { readonly finished: string; readonly host: string; readonly platform: string };
+}
+
+export interface ProvenanceInput {
+  readonly version: string;
+  readonly digest: string;
+  readonly architecture: string;
+  readonly target: string;
+  readonly parameters: number;
+  readonly drops: readonly Drop[];
+  readonly plan: Plan;
+  readonly source: Source;
+  readonly options: ResolvedOptions;
+}
+
+export const PROVENANCE_FILE = FILE;
+
+/** The text of conversion.json. */
+export function provenance(input: ProvenanceInput): string {
+  const { plan, source, options } = input;
+  const { dtype, sizes, ranks } = options;
+  const record: Provenance = {
+    schema: SCHEMA,
+    tool: { name: 'nemotron-convert', version: input.version },
+    planDigest: input.digest,
+    architecture: input.architecture,
+    target: input.target,
+    source: {
+      id: options.hfModelId,
+      files: source.files.map(({ path, bytes }) => ({ name: basename(path), bytes })),
+    },
+    options: { dtype, ...sizes, world: ranks?.world ?? 1 },
+    tensors: plan.keys.length,
+    parameters: input.parameters,
+    casts: countCasts(plan),
+    drops: input.drops,
+    volatile: {
+      finished: new Date().toISOString(),
+      host: hostname(),
+      platform: `${process.platform}-${process.arch}`,
+    },
+  };
+  return `${JSON.stringify(record, null, 2)}\n`;
+}
+
+/** Copies by the dtypes that they go between. */
+export function countCasts(plan: Plan): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of plan.files.flatMap(({ items }) => items)) {
+    if (!('copies' in item)) continue;
+    for (const { tensor } of item.copies) {
+      const pair = `${plan.tensors[tensor]?.dtype} → ${plan.keys[item.key]?.dtype}`;
+      counts.set(pair, (counts.get(pair) ?? 0) + 1);
+    }
+  }
+  return Object.fromEntries([...counts].sort());
+}
+
+/** The record beside an iteration directory; null when the checkpoint is not of our making. */
+export async function readProvenance(iteration: string): Promise<Provenance | null> {
+  const path = join(dirname(iteration), FILE);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch {
+    return null;
+  }
+  try {
+    const record = JSON.parse(text) as Provenance;
+    if (record.schema === SCHEMA) return record;
+  } catch {
+    // Falls through to the error below.
+  }
+  throw new NemotronError('CHECKPOINT_INVALID', `${path} is not a record of schema ${SCHEMA}`, {
+    facts: { path },
+  });
+}

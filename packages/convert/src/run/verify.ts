@@ -1,0 +1,65 @@
+import { dirname } from 'node:path';
+import { NemotronError } from '@nemotron-convert/core';
+import { type Findings, verifyCheckpoint } from '@nemotron-convert/native';
+import { type ConvertOptions, resolveOptions } from '../options.js';
+import { iterationDir } from '../output/iteration.js';
+import { type Provenance, readProvenance } from '../output/provenance.js';
+import { encodePlan } from '../plan/encode.js';
+import { openSource } from '../source/open.js';
+import { prepare } from './prepare.js';
+
+export const VERIFY_MODES = ['structural', 'full'] as const;
+export type VerifyMode = (typeof VERIFY_MODES)[number];
+
+export interface VerifyOptions {
+  /** A checkpoint or one of its iteration directories. */
+  readonly path: string;
+  /** Structural: index, headers, coverage and CRCs. Full: every element is derived from the source again. */
+  readonly mode?: VerifyMode;
+  /** The source of a full verification; default is the one that conversion.json names. */
+  readonly against?: string;
+  /** How the checkpoint was laid out, where no conversion.json tells. */
+  readonly options?: Pick<ConvertOptions, 'dtype' | 'target' | 'tp' | 'pp' | 'ep' | 'etp'>;
+  readonly signal?: AbortSignal;
+}
+
+export interface VerifyReport extends Findings {
+  readonly path: string;
+  readonly mode: VerifyMode;
+  readonly seconds: number;
+}
+
+/** Verifies a checkpoint; faults are findings, not errors. Throws CHECKPOINT_INVALID when it cannot be read at all. */
+export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+  const began = performance.now();
+  const path = await iterationDir(options.path);
+  const mode = options.mode ?? (options.against === undefined ? 'structural' : 'full');
+  const plan = mode === 'full' ? await planAgain(path, options) : undefined;
+  const findings = await verifyCheckpoint(path, plan, options.signal);
+  return { path, mode, ...findings, seconds: (performance.now() - began) / 1000 };
+}
+
+async function planAgain(path: string, options: VerifyOptions): Promise<Uint8Array> {
+  const record = await readProvenance(path);
+  const source = options.against ?? record?.source.id;
+  if (source === undefined) {
+    throw new NemotronError('OPTION_INVALID', `a full verification of ${path} needs its source`, {
+      facts: { path },
+      hint: 'name it with --against HF_DIR',
+    });
+  }
+  const resolved = resolveOptions({
+    hfModelId: source,
+    megatronPath: dirname(path),
+    ...recorded(record),
+    ...options.options,
+  });
+  return encodePlan(prepare(await openSource(source), resolved, dirname(path)).plan);
+}
+
+function recorded(record: Provenance | null): Partial<ConvertOptions> {
+  if (record === null) return {};
+  const { world, ...options } = record.options;
+  const target = record.target as NonNullable<ConvertOptions['target']>;
+  return { ...options, target, ...(world > 1 ? { ranks: { rank: 0, world } } : {}) };
+}

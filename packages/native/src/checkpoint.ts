@@ -1,0 +1,72 @@
+import { binding } from './binding.js';
+import { settled } from './failure.js';
+
+/** What a verification looked at, and what is wrong: one sentence a fault. */
+export interface Findings {
+  readonly tensors: number;
+  readonly objects: number;
+  readonly items: number;
+  /** Payload bytes that were read. */
+  readonly bytes: number;
+  readonly faults: readonly string[];
+}
+
+export interface CheckpointTensor {
+  readonly key: string;
+  /** torch dtype name. */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly chunks: readonly (readonly [offsets: readonly number[], sizes: readonly number[]])[];
+}
+
+export interface CheckpointContent {
+  readonly tensors: readonly CheckpointTensor[];
+  /** Keys of the objects. */
+  readonly objects: readonly string[];
+  readonly storage: readonly (readonly [
+    key: string,
+    offset: readonly number[] | null,
+    file: string,
+    position: number,
+    length: number,
+  ])[];
+}
+
+export interface TensorStats {
+  /** SHA-256 of the row-major little-endian elements. */
+  readonly sha256: string;
+  readonly elements: number;
+  /** Null for tensors that are not floating. NaNs are left out of the first three. */
+  readonly floats: {
+    readonly min: number | null;
+    readonly max: number | null;
+    readonly mean: number | null;
+    readonly nans: number;
+    readonly infinities: number;
+  } | null;
+}
+
+/**
+ * Verifies the checkpoint in an iteration directory: index, headers, coverage and CRCs; with a plan, every element
+ * against what the plan makes of its source. Throws CHECKPOINT_INVALID when it cannot be read at all.
+ */
+export async function verifyCheckpoint(
+  dir: string,
+  plan?: Uint8Array,
+  signal?: AbortSignal,
+): Promise<Findings> {
+  const against = plan === undefined ? null : Buffer.from(plan);
+  return JSON.parse(
+    await settled(() => binding().verifyCheckpoint(dir, against, signal ?? null)),
+  ) as Findings;
+}
+
+/** What the checkpoint in an iteration directory holds; no payload is read. */
+export async function inspectCheckpoint(dir: string): Promise<CheckpointContent> {
+  return JSON.parse(await settled(() => binding().inspectCheckpoint(dir))) as CheckpointContent;
+}
+
+/** Reads one tensor whole. Throws CHECKPOINT_INVALID when there is none of that key. */
+export async function inspectTensor(dir: string, key: string): Promise<TensorStats> {
+  return JSON.parse(await settled(() => binding().inspectTensor(dir, key))) as TensorStats;
+}
