@@ -6,6 +6,7 @@ import { int, norm } from './linear.js';
 import { mambaMixer } from './mamba.js';
 import { denseMlp, moeMlp } from './mlp.js';
 import { ModelDescription, type Scope } from './model.js';
+import { hybridPrediction } from './mtp.js';
 
 /** The layer kinds of a hybrid pattern, by its characters. */
 const LAYER_KINDS: Readonly<Record<string, (layer: Scope, provider: Fields) => void>> = {
@@ -18,8 +19,20 @@ const LAYER_KINDS: Readonly<Record<string, (layer: Scope, provider: Fields) => v
 /** MambaModel (0.3.1) and HybridModel (0.7.0): one mixer a layer, chosen by the pattern; keys are always per layer. */
 export function describeHybrid(provider: Fields): ModelDescription {
   const model = new ModelDescription();
-  const pattern = layerPattern(provider);
   wordEmbeddings(model, provider);
+  describeLayers(layerPattern(provider), provider, (i) =>
+    model.scope('decoder.layers.*.', `decoder.layers.${i}.`, i, [i]),
+  );
+  norm(model.scope('decoder.', 'decoder.', 'last'), 'final_norm', int(provider, 'hidden_size'), provider);
+  outputLayer(model, provider);
+  if (provider['share_embeddings_and_output_weights'] !== true) {
+    model.scope('', '', 'last').state('output_layer', 'extra_state_none');
+  }
+  hybridPrediction(model, provider, (pattern, at) => describeLayers(pattern, provider, at));
+  return model;
+}
+
+function describeLayers(pattern: string, provider: Fields, at: (index: number) => Scope): void {
   for (const [i, kind] of [...pattern].entries()) {
     const describe = Object.hasOwn(LAYER_KINDS, kind) ? LAYER_KINDS[kind] : undefined;
     if (describe === undefined) {
@@ -29,14 +42,8 @@ export function describeHybrid(provider: Fields): ModelDescription {
         { facts: { pattern, position: i, found: kind, expected: Object.keys(LAYER_KINDS) } },
       );
     }
-    describe(model.scope('decoder.layers.*.', `decoder.layers.${i}.`, i, [i]), provider);
+    describe(at(i), provider);
   }
-  norm(model.scope('decoder.', 'decoder.', 'last'), 'final_norm', int(provider, 'hidden_size'), provider);
-  outputLayer(model, provider);
-  if (provider['share_embeddings_and_output_weights'] !== true) {
-    model.scope('', '', 'last').state('output_layer', 'extra_state_none');
-  }
-  return model;
 }
 
 function layerPattern(provider: Fields): string {

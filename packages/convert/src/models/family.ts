@@ -5,7 +5,8 @@ import type { Target } from './target.js';
 
 /**
  * Where a Megatron parameter's values come from. `*` in a name stands for the parameter's own indices, left to right;
- * `{*+layers}` is an index counted on from the decoder's last layer.
+ * `{*+layers}` is an index counted on from the decoder's last layer; `{depth+*}` counts a multi-token prediction depth
+ * and a layer in it through all depths, `{depth+first}` and `{depth+last}` are a depth's first and last layer.
  * Each form is one named transform of plan/transforms/.
  */
 export type PlainOrigin =
@@ -55,6 +56,8 @@ export interface ConfigRules {
   readonly set?: PyMap;
   /** Fields that take more than a copy. They win over `set`. */
   readonly derive?: (hf: HfConfig) => Fields;
+  /** Why this version cannot build the model of a config.json, after its name: "has no …"; null where it can. */
+  readonly refuses?: (config: PyMap) => string | null;
   /** Rows of this version; they come before the family's. */
   readonly rows?: readonly MappingRow[];
   /** Extra keys of run_config.yaml's `tokenizer.hf_tokenizer_kwargs`. */

@@ -1,13 +1,13 @@
-import { NemotronError } from '@nemotron-convert/core';
+import { NemotronError, type PyMap } from '@nemotron-convert/core';
 import { bailingMoeV2 } from './families/bailing.js';
 import { deepseekV2, deepseekV3, kimiK2 } from './families/deepseek.js';
 import { ernie45Moe } from './families/ernie.js';
-import { exaone4 } from './families/exaone4.js';
 import { exaoneMoe } from './families/exaone-moe.js';
+import { exaone4 } from './families/exaone4.js';
 import { falconH1 } from './families/falcon-h1.js';
-import { glmMoeDsa } from './families/glm-dsa.js';
 import { gemma, gemma2, gemma3 } from './families/gemma.js';
 import { glm4Moe } from './families/glm.js';
+import { glmMoeDsa } from './families/glm-dsa.js';
 import { glm4MoeLite } from './families/glm-lite.js';
 import { gptOss } from './families/gpt-oss.js';
 import { hunyuanV3 } from './families/hunyuan.js';
@@ -78,19 +78,30 @@ export function findFamily(architecture: string, path: string): Family {
   });
 }
 
-/** `auto` is the oldest version that has the family: newer stacks load its checkpoints too. */
-export function chooseTarget(family: Family, choice: TargetChoice): Target {
-  const supported = TARGETS.filter((target) => family.config[target] !== undefined);
+/**
+ * `auto` is the oldest version that has the family and can build this config.json: newer stacks load its checkpoints too.
+ * Throws OPTION_INVALID when the chosen version cannot.
+ */
+export function chooseTarget(family: Family, choice: TargetChoice, config: PyMap): Target {
+  const refusals = TARGETS.map((target) => [target, refusal(family, target, config)] as const);
+  const supported = refusals.filter(([, reason]) => reason === null).map(([target]) => target);
   const chosen = choice === 'auto' ? supported[0] : supported.find((target) => target === choice);
   if (chosen !== undefined) return chosen;
-  throw new NemotronError(
-    'OPTION_INVALID',
-    `target=${choice}: Megatron-Bridge ${choice} does not support ${family.architectures[0]}`,
-    {
-      facts: { option: 'target', found: choice, expected: supported },
-      hint: `use target=${supported.join(' or target=')}`,
-    },
-  );
+  const [target, reason] = refusals.findLast(([name]) => choice === 'auto' || name === choice) ?? [
+    choice,
+    '',
+  ];
+  throw new NemotronError('OPTION_INVALID', `target=${choice}: Megatron-Bridge ${target} ${reason}`, {
+    facts: { option: 'target', found: choice, expected: supported },
+    ...(supported.length === 0 ? {} : { hint: `use target=${supported.join(' or target=')}` }),
+  });
+}
+
+/** Why a version cannot build the model; null where it can. */
+function refusal(family: Family, target: Target, config: PyMap): string | null {
+  const rules = family.config[target];
+  if (rules === undefined) return `does not support ${family.architectures[0]}`;
+  return rules.refuses?.(config) ?? null;
 }
 
 function nearest(name: string): string[] {
