@@ -45,6 +45,7 @@ function withOrigin(node: Node, origin: NonNullable<Node['origin']>): Node {
 /** Sets a dotted key of a tree in place; maps on the way are made. Throws CONFIG_MERGE at a wrong list index. */
 export function setKey(root: MapNode, key: string, value: Node): void {
   const parts = splitKey(key);
+  if (parts.length === 0) throw problem('CONFIG_MERGE', 'ValueError', `'${key}' names no key`);
   let at: Container = root;
   for (const part of parts.slice(0, -1)) {
     const child = childOf(at, part, value);

@@ -1,15 +1,18 @@
+import { NemotronError } from '@nemotron-convert/core';
 import { type Element, type Interpolation, type Part, parseText } from './grammar.js';
 import { isNode, pythonText, pythonType } from './python.js';
 import { failed, ResolveError } from './resolve-error.js';
-import { RESOLVERS } from './resolvers.js';
-import { NotAContainer, selectNode } from './select.js';
+import { type Call, RESOLVERS, type ResolverRow } from './resolvers.js';
+import { aboveTop, NotAContainer, selectNode, startOf } from './select.js';
 import {
+  type ConfigMap,
   type ConfigValue,
   type Container,
   isInterpolation,
   isMissing,
+  type Key,
   type Node,
-  rootOf,
+  presentKey,
   type ScalarNode,
 } from './tree.js';
 
@@ -97,9 +100,10 @@ export class Evaluation {
 
   /** The node at a key, its own interpolation followed. */
   target(key: string, parent: Container, strict = false): Node | undefined {
-    const { from, rest } = startOf(key, parent);
+    const start = startOf(key, parent);
+    if (start === undefined) throw failed(aboveTop(key));
     try {
-      return this.#followed(selectNode(from, rest, (node) => this.dereference(node), strict));
+      return this.#followed(selectNode(start.from, start.rest, (node) => this.dereference(node), strict));
     } catch (error) {
       if (error instanceof NotAContainer) return undefined;
       throw error;
@@ -145,7 +149,17 @@ export class Evaluation {
         `${name} takes ${least === most ? least : `${least} to ${most}`} arguments, not ${args.length}`,
       );
     }
-    return row.call({ args, parent, node, evaluation: this });
+    return this.#call(row, { args, parent, node, evaluation: this });
+  }
+
+  #call(row: ResolverRow, call: Call): Resolved {
+    try {
+      return row.call(call);
+    } catch (error) {
+      // YAML inside an argument fails like any other argument.
+      if (error instanceof NemotronError) throw failed(error.message);
+      throw error;
+    }
   }
 
   /** Joins keys; a nested interpolation must give text. */
@@ -161,7 +175,9 @@ export class Evaluation {
   }
 
   #node(key: string, parent: Container): Node {
-    const { from, rest } = startOf(key, parent);
+    const start = startOf(key, parent);
+    if (start === undefined) throw new ResolveError('InterpolationKeyError', aboveTop(key));
+    const { from, rest } = start;
     let found: Node | undefined;
     try {
       found = this.#followed(selectNode(from, rest, (node) => this.dereference(node), true));
@@ -188,11 +204,12 @@ export class Evaluation {
       case 'list':
         return element.items.map((item) => data(this.element(item, parent, node)));
       case 'dict': {
-        const entries = element.entries.map(
-          ([key, value]) =>
-            [data(this.element(key, parent, node)), data(this.element(value, parent, node))] as const,
-        );
-        return new Map(entries) as ConfigValue;
+        const map: ConfigMap = new Map();
+        for (const [written, item] of element.entries) {
+          const key = data(this.element(written, parent, node)) as Key;
+          map.set(presentKey(map, key), data(this.element(item, parent, node)));
+        }
+        return map;
       }
     }
   }
@@ -210,21 +227,6 @@ function scalarOf(value: Resolved): Resolved {
 function parentOf(node: ScalarNode): Container {
   if (node.parent === undefined) throw failed('cannot resolve an interpolation outside a config');
   return node.parent;
-}
-
-/** A relative key starts at the container of the value, one level up for every further dot. */
-function startOf(key: string, parent: Container): { from: Container; rest: string } {
-  if (!key.startsWith('.')) return { from: rootOf(parent) as Container, rest: key };
-  let from: Container | undefined = parent;
-  let rest = key.slice(1);
-  while (rest.startsWith('.')) {
-    rest = rest.slice(1);
-    from = from?.parent;
-    if (from === undefined) {
-      throw new ResolveError('InterpolationKeyError', `the relative key '${key}' leads above the top`);
-    }
-  }
-  return { from, rest };
 }
 
 /** Data that a resolver made, as a node in the place of its interpolation. */

@@ -1,21 +1,12 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
+import { readTop } from './document.js';
 import type { Environment } from './evaluation.js';
 import { merge } from './merge.js';
 import type { Source } from './origin.js';
 import { type ProblemKind, problem } from './problem.js';
 import { checkSyntax, resolveTree } from './resolve.js';
-import {
-  type ConfigValue,
-  copyNode,
-  isInterpolation,
-  type MapNode,
-  mapNode,
-  type Node,
-  scalarNode,
-  setEntry,
-} from './tree.js';
-import { readYaml } from './yaml.js';
+import { type ConfigValue, copyNode, isInterpolation, type MapNode, mapNode, type Node } from './tree.js';
 
 export interface FindOptions {
   /** The directory of the named configurations; without it every name is a path. */
@@ -49,7 +40,7 @@ function exists(path: string): boolean {
 }
 
 /** Files larger than this are no configurations; the reader has the same limit in characters. */
-const MAX_BYTES = 16_000_000;
+const MAX_BYTES = 4_000_000;
 
 /** Reads a text file with errors that name it. Throws CONFIG_MISSING, CONFIG_SYNTAX. */
 export function readSource(path: string, cwd: string): Source {
@@ -97,26 +88,9 @@ export interface LoadOptions {
 
 /** Reads one YAML file without following `defaults:`. The top is a map or a list. */
 export function readConfigFile(path: string, { cwd }: { readonly cwd: string }): Node {
-  const source = readSource(path, cwd);
-  const node = topLevel(readYaml(source), source);
+  const node = readTop(readSource(path, cwd));
   checkSyntax(node);
   return node;
-}
-
-/** A document that is only a text is read again, as YAML of its own; a word is a map with that key. */
-function topLevel(node: Node, source: Source): Node {
-  if (node.kind !== 'scalar') return node;
-  if (node.value === null) return mapNode(node.origin);
-  const again = typeof node.value === 'string' ? readYaml({ name: source.name, text: node.value }) : node;
-  if (again.kind !== 'scalar') return again;
-  const map = mapNode(again.origin);
-  if (typeof again.value === 'string') setEntry(map, again.value, scalarNode(null, again.origin));
-  else if (again.value !== null) {
-    throw problem('CONFIG_SYNTAX', 'OSError', `${source.name}: a number is not a configuration`, {
-      origin: again.origin,
-    });
-  }
-  return map;
 }
 
 /** Reads a YAML file and the files that its `defaults:` names, bases first. Throws CONFIG_MISSING, CONFIG_MERGE. */

@@ -121,15 +121,15 @@ export class GrammarScanner {
     const colon = withColon ? this.#take(COLON) : '';
     const lone = colon === '' ? this.#take(LONE) : colon;
     if (lone !== '') return { text: lone, value: lone };
-    return this.#blank();
+    return this.#blank(withColon ? ',}]' : ',}]:');
   }
 
-  /** Blanks inside a value are kept; before a bracket or comma they belong to that. */
-  #blank(): Token | undefined {
+  /** Blanks inside a value are kept; before what ends it they belong to that. */
+  #blank(ends: string): Token | undefined {
     const blanks = this.#match(BLANK);
     if (blanks === '') return undefined;
     const next = this.text.charAt(this.#at + blanks.length);
-    if (next === ',' || next === '}' || next === ']') return undefined;
+    if (next !== '' && ends.includes(next)) return undefined;
     this.#at += blanks.length;
     return { text: blanks, value: blanks };
   }

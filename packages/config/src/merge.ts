@@ -4,7 +4,16 @@ import { problem } from './problem.js';
 import { isNode } from './python.js';
 import { ResolveError } from './resolve-error.js';
 import { NotAContainer } from './select.js';
-import { copyNode, fullKey, isInterpolation, isMissing, type MapNode, type Node, setEntry } from './tree.js';
+import {
+  copyNode,
+  fullKey,
+  isInterpolation,
+  isMissing,
+  type MapNode,
+  type Node,
+  presentKey,
+  setEntry,
+} from './tree.js';
 
 /**
  * Merges a newer config over an older one and returns a new tree, as OmegaConf does: maps merge deeply, lists are
@@ -20,7 +29,7 @@ export function merge(older: Node, newer: Node, env: Environment): Node {
 
 function mergeMap(into: MapNode, newer: MapNode, env: Environment): void {
   for (const [key, value] of newer.entries) {
-    const present = into.entries.get(key);
+    const present = into.entries.get(presentKey(into.entries, key));
     const target = present === undefined ? undefined : expanded(into, present, env);
     if (target === undefined) setEntry(into, key, copyNode(value));
     else if (target.kind === 'map' && value.kind === 'map') mergeMap(target, value, env);

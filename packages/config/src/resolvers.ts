@@ -1,3 +1,4 @@
+import { readTop } from './document.js';
 import type { Evaluation, Resolved } from './evaluation.js';
 import { parseElement } from './grammar.js';
 import { GrammarError } from './grammar-error.js';
@@ -6,6 +7,7 @@ import { failed } from './resolve-error.js';
 import {
   type ConfigValue,
   type Container,
+  copyNode,
   fullKey,
   listNode,
   type Node,
@@ -67,11 +69,17 @@ function decode({ args: [text], parent, node, evaluation }: Call): Resolved {
   }
 }
 
+/** A config node of data; text is read as YAML, as OmegaConf.create does. */
 function create({ args: [value = null], parent, node }: Call): Resolved {
-  const created = isData(value) ? nodeFrom(value) : value;
-  created.parent = parent;
-  created.key = node.key;
-  return created;
+  if (value === null) return null;
+  const created = typeof value === 'string' ? readTop({ name: 'oc.create', text: value }) : asNode(value);
+  if (created.kind === 'scalar')
+    throw failed(`oc.create takes a map, a list or YAML, not ${typeName(value)}`);
+  return placed(created, parent, node);
+}
+
+function asNode(value: Resolved): Node {
+  return isData(value) ? nodeFrom(value) : copyNode(value);
 }
 
 function select({ args: [key, fallback = null], parent, evaluation }: Call): Resolved {

@@ -1,6 +1,6 @@
 import { listIndex, splitKey } from './key-path.js';
 import { failed, ResolveError } from './resolve-error.js';
-import { type Container, fullKey, isMissing, MISSING, type Node } from './tree.js';
+import { type Container, fullKey, isMissing, MISSING, type Node, rootOf } from './tree.js';
 
 /** A path ran into a value that has no children. */
 export class NotAContainer extends Error {}
@@ -35,6 +35,22 @@ export function selectNode(
     at = target;
   }
   return undefined;
+}
+
+/** A relative key starts at the container of the value, one level up for every further dot; undefined above the top. */
+export function startOf(key: string, parent: Container): { from: Container; rest: string } | undefined {
+  if (!key.startsWith('.')) return { from: rootOf(parent) as Container, rest: key };
+  let from: Container | undefined = parent;
+  let rest = key.slice(1);
+  while (rest.startsWith('.')) {
+    rest = rest.slice(1);
+    from = from?.parent;
+  }
+  return from === undefined ? undefined : { from, rest };
+}
+
+export function aboveTop(key: string): string {
+  return `the relative key '${key}' leads above the top`;
 }
 
 function childOf(container: Container, part: string): Node | undefined {

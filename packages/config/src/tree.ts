@@ -45,9 +45,19 @@ export function mapNode(origin?: Origin): MapNode {
 }
 
 export function setEntry(map: MapNode, key: Key, node: Node): void {
+  const place = presentKey(map.entries, key);
   node.parent = map;
-  node.key = key;
-  map.entries.set(key, node);
+  node.key = place;
+  map.entries.set(place, node);
+}
+
+/** The key of a map that equals another by Python's rules: `true`, `1` and `1.0` are one key. */
+export function presentKey(map: ReadonlyMap<Key, unknown>, key: Key): Key {
+  if (typeof key === 'string' || map.has(key)) return key;
+  for (const other of map.keys()) {
+    if (typeof other !== 'string' && Number(other) === Number(key)) return other;
+  }
+  return key;
 }
 
 export function setItem(list: ListNode, index: number, node: Node): void {

@@ -6,7 +6,6 @@ import {
   isSeq,
   LineCounter,
   type Pair,
-  parseAllDocuments,
   type YAMLMap,
   type YAMLSeq,
   type Node as YamlNode,
@@ -23,64 +22,29 @@ import {
   setEntry,
   setItem,
 } from './tree.js';
-import { readPlainScalar, toFloat, toInt } from './yaml-scalar.js';
+import { nestedTooDeep, parseDocuments } from './yaml-text.js';
+import {
+  CORE_TAG,
+  isMergeKey,
+  isValueKey,
+  noConstructor,
+  type ScalarYaml,
+  scalarValue,
+} from './yaml-value.js';
 
-/** A configuration larger than this is a mistake (a checkpoint, a log); reading it would only take long. */
-const MAX_BYTES = 4_000_000;
 /** Deeper than any configuration, far from the end of the stack. */
 const MAX_DEPTH = 200;
 /** Nodes that aliases may add: a file of a few lines must not unfold into gigabytes. */
 const MAX_ALIASED = 10_000;
 
-const CORE = 'tag:yaml.org,2002:';
-
 /** Reads one YAML document as OmegaConf's loader does. An empty document is null. Throws CONFIG_SYNTAX. */
 export function readYaml(source: Source): Node {
-  if (source.text.length > MAX_BYTES) {
-    throw problem('CONFIG_SYNTAX', 'OSError', `${source.name} has more than ${MAX_BYTES} characters`, {
-      hint: 'a configuration is a small YAML file; check the path',
-    });
-  }
   const lines = new LineCounter();
-  const text = source.text.startsWith('\ufeff') ? source.text.slice(1) : source.text;
-  refuseMarkers(source);
-  return new Reader(source, lines).document(parseDocuments(source, text, lines));
-}
-
-const FIRST_LINE = /^(?:[ \t]*(?:#.*)?\r?\n)*(%.*|\.\.\.(?=\s|$))/;
-
-/** A document end before any document, and directives without one, are errors to PyYAML alone. */
-function refuseMarkers(source: Source): void {
-  const [, marker] = FIRST_LINE.exec(source.text) ?? [];
-  if (marker === undefined) return;
-  if (marker.startsWith('%') && /^---(?=\s|$)/m.test(source.text)) return;
-  throw problem('CONFIG_SYNTAX', 'ParserError', `expected a value, found '${marker}'`, {
-    origin: { source, line: 1, column: 1 },
-  });
-}
-
-function parseDocuments(source: Source, text: string, lines: LineCounter) {
-  try {
-    return parseAllDocuments(text, {
-      version: '1.1',
-      schema: 'failsafe',
-      uniqueKeys: false,
-      prettyErrors: false,
-      lineCounter: lines,
-    });
-  } catch (cause) {
-    // The parser recurses; it runs out of stack long after any real configuration ends.
-    if (cause instanceof RangeError) throw tooDeep(source);
-    throw cause;
-  }
+  return new Reader(source, lines).document(parseDocuments(source, lines, MAX_DEPTH));
 }
 
 function tooDeep(source: Source) {
-  return problem(
-    'CONFIG_SYNTAX',
-    'ConstructorError',
-    `${source.name} is nested deeper than ${MAX_DEPTH} levels`,
-  );
+  return nestedTooDeep(source, MAX_DEPTH);
 }
 
 class Reader {
@@ -93,13 +57,14 @@ class Reader {
     readonly lines: LineCounter,
   ) {}
 
-  document(documents: ReturnType<typeof parseAllDocuments>): Node {
+  document(documents: ReturnType<typeof parseDocuments>): Node {
     if (!Array.isArray(documents)) return scalarNode(null, this.#origin(0));
     const [first, second] = documents;
     for (const document of documents) {
       const [error] = document.errors;
-      if (error !== undefined)
-        throw this.#problem(errorKind(error.code), sentence(error.message), error.pos[0]);
+      if (error === undefined) continue;
+      if (error.message.includes('call stack')) throw tooDeep(this.source);
+      throw this.#problem(errorKind(error.code), sentence(error.message), error.pos[0]);
     }
     if (first === undefined) return scalarNode(null, this.#origin(0));
     if (second !== undefined) {
@@ -122,7 +87,7 @@ class Reader {
       }
     }
     if (isAlias(node)) return this.#alias(node, depth);
-    if (node.anchor !== undefined) this.#anchors.set(node.anchor, node);
+    this.#register(node);
     if (isScalar(node)) return scalarNode(this.#scalar(node), this.#origin(at(node)));
     if (isSeq(node)) return this.#list(node, depth);
     if (isMap(node)) return this.#map(node, depth);
@@ -141,6 +106,15 @@ class Reader {
     const target = this.#anchors.get(node.source);
     if (target !== undefined) return target;
     throw this.#problem('ComposerError', `found undefined alias '${node.source}'`, at(node));
+  }
+
+  #register(node: YamlNode): void {
+    if (isAlias(node) || node.anchor === undefined) return;
+    const known = this.#anchors.get(node.anchor);
+    if (known !== undefined && known !== node) {
+      throw this.#problem('ComposerError', `found duplicate anchor '${node.anchor}'`, at(node));
+    }
+    this.#anchors.set(node.anchor, node);
   }
 
   #list(node: YAMLSeq, depth: number): Node {
@@ -192,60 +166,31 @@ class Reader {
 
   #key(key: YamlNode | null, map: YAMLMap): Key {
     const target = isAlias(key) ? this.#target(key) : key;
-    if (target !== null && target.anchor !== undefined) this.#anchors.set(target.anchor, target);
+    if (target !== null) this.#register(target);
     if (target !== null && !isScalar(target)) {
       throw this.#problem('ConstructorError', 'found unhashable key', at(map));
     }
-    const value = target === null ? null : this.#scalar(target);
+    const value = target === null ? null : isValueKey(target) ? '=' : this.#scalar(target);
     if (value === null) throw this.#problem('KeyValidationError', 'a key cannot be null', at(map));
     return value;
   }
 
   #scalar(node: ScalarYaml): Scalar {
-    const text = node.source ?? String(node.value ?? '');
-    const quoted = node.type !== 'PLAIN' && node.type !== undefined;
-    const value = quoted || node.value === null ? String(node.value ?? '') : text;
-    if (node.tag !== undefined) return this.#tagged(node, value, node.tag);
-    if (quoted) return value;
-    const plain = readPlainScalar(value);
-    if ('value' in plain) return plain.value;
-    if ('invalid' in plain) throw this.#problem('ConstructorError', `'${value}' is not a number`, at(node));
-    throw this.#problem(
-      'ConstructorError',
-      `could not determine a constructor for the tag '${CORE}${plain.special}'`,
-      at(node),
-    );
-  }
-
-  #tagged(node: ScalarYaml, text: string, tag: string): Scalar {
-    if (tag === '!' || tag === `${CORE}str`) return text;
-    if (tag === `${CORE}null`) return null;
-    if (tag === `${CORE}float` && /^[-+.\d_eE:infaINFA]+$/.test(text)) return toFloat(text);
-    const plain = readPlainScalar(text);
-    if (tag === `${CORE}bool` && 'value' in plain && typeof plain.value === 'boolean') return plain.value;
-    const int = tag === `${CORE}int` ? toInt(text) : undefined;
-    if (int !== undefined && 'value' in int) return int.value;
-    throw this.#problem(
-      'ConstructorError',
-      `could not determine a constructor for the tag '${tag}'`,
-      at(node),
-    );
+    const found = scalarValue(node, this.source.text);
+    if ('value' in found) return found.value;
+    throw this.#problem('ConstructorError', found.error, at(node));
   }
 
   #checkTag(node: YAMLMap | YAMLSeq, kind: 'map' | 'seq'): void {
-    if (node.tag === undefined || node.tag === `${CORE}${kind}` || node.tag === '!') return;
-    throw this.#problem(
-      'ConstructorError',
-      `could not determine a constructor for the tag '${node.tag}'`,
-      at(node),
-    );
+    if (node.tag === undefined || node.tag === `${CORE_TAG}${kind}` || node.tag === '!') return;
+    throw this.#problem('ConstructorError', noConstructor(node.tag), at(node));
   }
 
   /** Only keys that are text are compared, quoted or not: `1: a` twice passes, and the last wins. */
   #refuseDuplicates(node: YAMLMap): void {
     const seen = new Set<string>();
     for (const { key } of pairsOf(node)) {
-      if (!isScalar(key) || isMergeKey(key)) continue;
+      if (!isScalar(key) || isMergeKey(key) || isValueKey(key)) continue;
       const value = this.#scalar(key);
       if (typeof value !== 'string') continue;
       if (seen.has(value)) throw this.#problem('ConstructorError', `found duplicate key ${value}`, at(key));
@@ -264,19 +209,10 @@ class Reader {
   }
 }
 
-type ScalarYaml = Extract<YamlNode, { source?: string; type?: unknown; value: unknown }> & {
-  value: unknown;
-  source?: string;
-  type?: string;
-};
 type YamlPair = { readonly key: YamlNode | null; readonly value: YamlNode | null };
 
 function pairsOf(node: YAMLMap): readonly YamlPair[] {
   return node.items as readonly (Pair & YamlPair)[];
-}
-
-function isMergeKey(key: YamlNode | null): boolean {
-  return isScalar(key) && key.type === 'PLAIN' && key.tag === undefined && key.source === '<<';
 }
 
 function at(node: YamlNode): number {
