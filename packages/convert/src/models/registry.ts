@@ -11,6 +11,7 @@ import { glmMoeDsa } from './families/glm-dsa.js';
 import { glm4MoeLite } from './families/glm-lite.js';
 import { gptOss } from './families/gpt-oss.js';
 import { hunyuanV3 } from './families/hunyuan.js';
+import { llada } from './families/llada.js';
 import { llama } from './families/llama.js';
 import { llamaNemotron } from './families/llama-nemotron.js';
 import { mimo } from './families/mimo.js';
@@ -24,6 +25,7 @@ import { qwen2, qwen3 } from './families/qwen.js';
 import { qwen2Moe, qwen3Moe } from './families/qwen-moe.js';
 import { qwen35, qwen35Moe } from './families/qwen3-5.js';
 import { qwen3Next } from './families/qwen3-next.js';
+import { sarvamMoe } from './families/sarvam.js';
 import type { Family } from './family.js';
 import { TARGETS, type Target, type TargetChoice } from './target.js';
 
@@ -46,6 +48,7 @@ export const FAMILIES: readonly Family[] = [
   glm4Moe,
   gptOss,
   kimiK2,
+  llada,
   llama,
   mimo,
   minimaxM2,
@@ -61,6 +64,7 @@ export const FAMILIES: readonly Family[] = [
   qwen35,
   qwen35Moe,
   qwen3Next,
+  sarvamMoe,
 ];
 
 const BY_ARCHITECTURE = new Map(

@@ -47,6 +47,10 @@ export function experts(hf: HfConfig): Fields {
   };
 }
 
+/** Megatron-Core 0.20 norms what full-rank queries come from, and no checkpoint has a weight for that. */
+const refusesFullRank = (config: PyMap): string | null =>
+  config['q_lora_rank'] === null ? 'cannot build full-rank queries (q_lora_rank null)' : null;
+
 /** 0.3.1 copies no nulls, so that full-rank queries would become the class default's rank. */
 const queryRank = (hf: HfConfig): Fields => ({ q_lora_rank: hf.get('q_lora_rank') });
 
@@ -168,7 +172,7 @@ export const deepseekV2: Family = {
       set: { ...V2.set, async_tensor_model_parallel_allreduce: true },
       derive: (hf) => ({ ...experts(hf), ...headSize(hf), ...queryRank(hf) }),
     },
-    '0.7.0': V2,
+    '0.7.0': { ...V2, refuses: refusesFullRank },
   },
   model: 'gpt',
   rows,
@@ -219,6 +223,7 @@ export const deepseekV3: Family = {
     },
     '0.7.0': {
       provider: 'MLAModelProvider',
+      refuses: refusesFullRank,
       set: { ...V3_SET, moe_router_score_function: 'sigmoid' },
       derive: (hf) => ({
         ...experts(hf),
@@ -241,6 +246,7 @@ export const kimiK2: Family = {
   config: {
     '0.7.0': {
       provider: 'MLAModelProvider',
+      refuses: refusesFullRank,
       set: { ...V3_SET, seq_length: 4096n, moe_aux_loss_coeff: 0.001 },
       derive: experts,
     },
