@@ -1,4 +1,5 @@
-import { floatRepr } from './python-text.js';
+import { escapeSequence, needsEscape } from './python-yaml-escape.js';
+import { compareKeys, scalarText, tagLength, type YamlKey } from './python-yaml-key.js';
 import { isPlainText, type ScalarShape, shapeOf } from './python-yaml-scalar.js';
 
 /** What the writer takes: bigint is Python's int, number its float; maps keep their order. */
@@ -11,7 +12,7 @@ export type YamlValue =
   | readonly YamlValue[]
   | ReadonlyMap<YamlKey, YamlValue>
   | { readonly [key: string]: YamlValue };
-export type YamlKey = string | bigint | number | boolean | null;
+export type { YamlKey } from './python-yaml-key.js';
 
 export interface YamlOptions {
   /** Sorts the keys of every map, as `yaml.dump` does by default. Default false. */
@@ -26,23 +27,6 @@ const WIDTH = 80;
 const INDENT = 2;
 /** A longer key (with its tag) is written in `? key` form. */
 const SIMPLE_KEY_LIMIT = 128;
-const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
-  ['\0', '0'],
-  ['\x07', 'a'],
-  ['\x08', 'b'],
-  ['\x09', 't'],
-  ['\x0a', 'n'],
-  ['\x0b', 'v'],
-  ['\x0c', 'f'],
-  ['\x0d', 'r'],
-  ['\x1b', 'e'],
-  ['"', '"'],
-  ['\\', '\\'],
-  ['\u0085', 'N'],
-  ['\u00a0', '_'],
-  ['\u2028', 'L'],
-  ['\u2029', 'P'],
-]);
 const BREAKS = '\n\u0085\u2028\u2029';
 
 /** A scalar ready to write: its text, its style, and the length of its tag (`!!str`), which counts for keys. */
@@ -124,11 +108,11 @@ class Emitter {
     const chars = Array.from(text);
     const shape = shapeOf(chars, this.options.allowUnicode ?? true);
     if (typeof value !== 'string') {
-      return { chars, shape, style: 'plain', tagLength: TAG_LENGTHS[typeof value] ?? '!!null'.length };
+      return { chars, shape, style: 'plain', tagLength: tagLength(value) };
     }
     const forced = this.options.quoted?.(value) ?? false;
     const style = !forced && isPlainText(text) && shape.plain ? 'plain' : 'any';
-    return { chars, shape, style, tagLength: '!!str'.length };
+    return { chars, shape, style, tagLength: tagLength(value) };
   }
 
   #scalar(scalar: Scalar, indent: number, isKey: boolean): boolean {
@@ -250,26 +234,6 @@ class Emitter {
   }
 }
 
-const TAG_LENGTHS: Readonly<Record<string, number>> = {
-  bigint: '!!int'.length,
-  number: '!!float'.length,
-  boolean: '!!bool'.length,
-};
-
-function scalarText(value: YamlKey): string {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number') return yamlFloat(value);
-  return String(value);
-}
-
-function yamlFloat(value: number): string {
-  if (Number.isNaN(value)) return '.nan';
-  if (!Number.isFinite(value)) return value > 0 ? '.inf' : '-.inf';
-  const text = floatRepr(value);
-  // YAML 1.1 floats need a dot: 1e-05 becomes 1.0e-05.
-  return text.includes('.') ? text : text.replace('e', '.0e');
-}
-
 function isList(value: YamlValue): value is readonly YamlValue[] {
   return Array.isArray(value);
 }
@@ -284,36 +248,7 @@ function isMapping(
   return typeof value === 'object' && value !== null;
 }
 
-/** Code point order, as Python sorts text. */
-function compareKeys(a: YamlKey, b: YamlKey): number {
-  if (typeof a !== 'string' || typeof b !== 'string') return Number(a) - Number(b);
-  const left = Array.from(a, (char) => char.codePointAt(0) ?? 0);
-  const right = Array.from(b, (char) => char.codePointAt(0) ?? 0);
-  for (const [index, code] of left.entries()) {
-    const other = right[index];
-    if (other === undefined) return 1;
-    if (code !== other) return code - other;
-  }
-  return left.length - right.length;
-}
-
 function runKind(char: string | undefined): 'space' | 'break' | 'text' {
   if (char === ' ') return 'space';
   return char !== undefined && BREAKS.includes(char) ? 'break' : 'text';
-}
-
-function needsEscape(char: string, allowUnicode: boolean): boolean {
-  if ('"\\\u0085\u2028\u2029\ufeff'.includes(char)) return true;
-  if (char >= ' ' && char <= '~') return false;
-  const code = char.codePointAt(0) ?? 0;
-  return !(allowUnicode && ((code >= 0xa0 && code <= 0xd7ff) || (code >= 0xe000 && code <= 0xfffd)));
-}
-
-function escapeSequence(char: string): string {
-  const short = SHORT_ESCAPES.get(char);
-  if (short !== undefined) return `\\${short}`;
-  const code = char.codePointAt(0) ?? 0;
-  const hex = code.toString(16).toUpperCase();
-  if (code <= 0xff) return `\\x${hex.padStart(2, '0')}`;
-  return code <= 0xffff ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`;
 }

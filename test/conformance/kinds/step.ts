@@ -27,7 +27,7 @@ export function step(recorded: Case, place: Place): string | undefined {
     };
     if (exec !== undefined) return converterWords(exec.argv, found.options as never);
     if (calls !== undefined) return callArguments(calls[0]?.kwargs ?? {}, found.options as never);
-    return found.rank === 0 ? 'expected an idle rank' : undefined;
+    return found.idle === null ? 'expected an idle rank' : undefined;
   });
 }
 
