@@ -14,11 +14,12 @@ use std::thread::available_parallelism;
 /// Verifies the checkpoint in an iteration directory: by its own structure, or against a plan. Resolves to JSON.
 #[napi(
     ts_return_type = "Promise<string>",
-    ts_args_type = "dir: string, plan?: Buffer | null, signal?: AbortSignal | null"
+    ts_args_type = "dir: string, payloads: boolean, plan?: Buffer | null, signal?: AbortSignal | null"
 )]
 pub fn verify_checkpoint(
     env: &Env,
     dir: String,
+    payloads: bool,
     plan: Option<Buffer>,
     signal: Option<AbortSignal>,
 ) -> napi::Result<Object<'_>> {
@@ -32,7 +33,7 @@ pub fn verify_checkpoint(
         let threads = available_parallelism().map_or(1, usize::from);
         let checkpoint = Checkpoint::open(Path::new(&dir))?;
         let findings = match plan {
-            None => verify_structure(&checkpoint, threads, &stop)?,
+            None => verify_structure(&checkpoint, payloads, threads, &stop)?,
             Some(plan) => verify_against(&checkpoint, decode(&plan)?, threads, &stop)?,
         };
         let Findings { tensors, objects, items, bytes, faults } = findings;

@@ -66,6 +66,31 @@ const STEPS: Command = {
   examples: RUN.examples.slice(0, 1),
   children: { list: LIST, show: SHOW, run: RUN },
 };
+const VERIFY: Command = {
+  path: 'nemotron verify',
+  summary: 'Check a Megatron checkpoint',
+  args: '[OPTIONS] DIR',
+  flags: FLAGS.verify,
+  examples: ['nemotron verify ./megatron', 'nemotron verify ./megatron --against ./model'],
+  notes: ['Exit codes: 0 all is well, 3 not readable, 6 something differs.'],
+  load: async () => (await import('./commands/verify.js')).verify,
+};
+const INSPECT: Command = {
+  path: 'nemotron inspect',
+  summary: 'Show what a checkpoint holds',
+  args: '[OPTIONS] PATH',
+  flags: FLAGS.inspect,
+  examples: ['nemotron inspect ./megatron', 'nemotron inspect ./model/model.safetensors --json'],
+  load: async () => (await import('./commands/inspect.js')).inspect,
+};
+const MODELS: Command = {
+  path: 'nemotron models',
+  summary: 'List the supported architectures',
+  args: '[OPTIONS]',
+  flags: FLAGS.models,
+  examples: ['nemotron models', 'nemotron models --json'],
+  load: async () => (await import('./commands/models.js')).models,
+};
 const COMPLETION: Command = {
   path: 'nemotron completion',
   summary: 'Print a completion script for a shell',
@@ -81,7 +106,7 @@ export const ROOT: Command = {
   args: 'COMMAND [ARGS]...',
   flags: FLAGS.root,
   examples: [...RUN.examples.slice(0, 1), ...LIST.examples.slice(0, 1)],
-  children: { steps: STEPS, completion: COMPLETION },
+  children: { steps: STEPS, verify: VERIFY, inspect: INSPECT, models: MODELS, completion: COMPLETION },
 };
 
 /** Follows the words down the command tree and runs what they name. */

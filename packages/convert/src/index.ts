@@ -1,3 +1,4 @@
+export { listModels, type ModelRow } from './models/list.js';
 export { FAMILIES } from './models/registry.js';
 export { TARGETS, type Target, type TargetChoice } from './models/target.js';
 export type { ConvertOptions, ReadMode, WriteMode } from './options.js';
@@ -5,6 +6,7 @@ export type { Provenance } from './output/provenance.js';
 export type { RankOf } from './output/staging.js';
 export type { Drop } from './plan/collect.js';
 export { type Context, type ConvertReport, convert } from './run/convert.js';
+export { type InspectedTensor, type Inspection, inspect, inspectTensor } from './run/inspect.js';
 export {
   VERIFY_MODES,
   type VerifyMode,

@@ -4,6 +4,7 @@ import { TARGETS, type TargetChoice } from './models/target.js';
 import type { RankOf } from './output/staging.js';
 
 export type ReadMode = 'auto' | 'direct' | 'pread' | 'mmap';
+export type VerifyChoice = 'none' | 'structural' | 'full';
 export type WriteMode = 'auto' | 'direct' | 'dontcache' | 'buffered';
 
 /** What a conversion is asked to do. Everything but the two paths has a default. */
@@ -28,6 +29,8 @@ export interface ConvertOptions {
   readonly ranks?: RankOf | null;
   /** Discards what an interrupted conversion left beside the target, instead of finishing it. */
   readonly fresh?: boolean;
+  /** What is checked before the checkpoint is published; structural by default. */
+  readonly verify?: VerifyChoice;
   readonly threads?: number;
   /** Bytes for buffers, whatever the model's size. */
   readonly memory?: number;
@@ -44,6 +47,7 @@ export interface ResolvedOptions {
   readonly trustRemoteCode: boolean;
   readonly ranks: RankOf | null;
   readonly fresh: boolean;
+  readonly verify: VerifyChoice;
   readonly threads: number | undefined;
   readonly memory: number | undefined;
   readonly readMode: ReadMode;
@@ -73,6 +77,7 @@ export function resolveOptions(options: ConvertOptions): ResolvedOptions {
     trustRemoteCode: options.trustRemoteCode ?? true,
     ranks: ranksOf(options.ranks ?? null),
     fresh: options.fresh ?? false,
+    verify: choice('verify', options.verify ?? 'structural', ['none', 'structural', 'full']),
     threads: options.threads === undefined ? undefined : size('threads', options.threads),
     memory: options.memory,
     readMode: choice('read_mode', options.readMode ?? 'auto', ['auto', 'direct', 'pread', 'mmap']),

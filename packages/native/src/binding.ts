@@ -6,7 +6,12 @@ export interface Binding {
   inspect(paths: string[]): Promise<string>;
   layOutPlan(plan: Buffer): Promise<string>;
   indexPlan(plan: Buffer, root: string): Promise<string>;
-  verifyCheckpoint(dir: string, plan: Buffer | null, signal: AbortSignal | null): Promise<string>;
+  verifyCheckpoint(
+    dir: string,
+    payloads: boolean,
+    plan: Buffer | null,
+    signal: AbortSignal | null,
+  ): Promise<string>;
   inspectCheckpoint(dir: string): Promise<string>;
   inspectTensor(dir: string, key: string): Promise<string>;
   runPlan(

@@ -46,18 +46,20 @@ export interface TensorStats {
   } | null;
 }
 
-/**
- * Verifies the checkpoint in an iteration directory: index, headers, coverage and CRCs; with a plan, every element
- * against what the plan makes of its source. Throws CHECKPOINT_INVALID when it cannot be read at all.
- */
-export async function verifyCheckpoint(
-  dir: string,
-  plan?: Uint8Array,
-  signal?: AbortSignal,
-): Promise<Findings> {
+export interface VerifyWork {
+  /** Read the payloads and sum their CRCs; without it only index, headers and coverage are looked at. */
+  readonly payloads?: boolean;
+  /** Compare every element with what this plan makes of its source. */
+  readonly plan?: Uint8Array;
+  readonly signal?: AbortSignal;
+}
+
+/** Verifies the checkpoint in an iteration directory. Throws CHECKPOINT_INVALID when it cannot be read at all. */
+export async function verifyCheckpoint(dir: string, work: VerifyWork = {}): Promise<Findings> {
+  const { payloads = true, plan, signal = null } = work;
   const against = plan === undefined ? null : Buffer.from(plan);
   return JSON.parse(
-    await settled(() => binding().verifyCheckpoint(dir, against, signal ?? null)),
+    await settled(() => binding().verifyCheckpoint(dir, payloads, against, signal)),
   ) as Findings;
 }
 

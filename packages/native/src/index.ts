@@ -8,6 +8,7 @@ export {
   inspectCheckpoint,
   inspectTensor,
   type TensorStats,
+  type VerifyWork,
   verifyCheckpoint,
 } from './checkpoint.js';
 

@@ -59,5 +59,17 @@ export const FLAGS = {
     { name: 'quiet', doc: 'Print errors only' },
     HELP,
   ],
+  inspect: [
+    { name: 'tensor', value: 'KEY', doc: 'Hash and figures of one tensor of a Megatron checkpoint' },
+    JSON_FLAG,
+    HELP,
+  ],
+  models: [JSON_FLAG, HELP],
+  verify: [
+    { name: 'mode', value: 'MODE', doc: 'structural (index, coverage, CRCs) or full (every element again)' },
+    { name: 'against', value: 'HF_DIR', doc: 'Source of a full verification', complete: 'file' },
+    JSON_FLAG,
+    HELP,
+  ],
   completion: [HELP],
 } as const satisfies Record<string, readonly Flag[]>;

@@ -24,8 +24,8 @@ export interface Provenance {
   readonly options: Pick<ConvertOptions, 'dtype' | 'tp' | 'pp' | 'ep' | 'etp'> & { readonly world: number };
   readonly tensors: number;
   readonly parameters: number;
-  /** Copies by `source dtype → target dtype`. */
-  readonly casts: Readonly<Record<string, number>>;
+  /** Copies by `source dtype → target dtype`; those between unequal dtypes are casts. */
+  readonly copies: Readonly<Record<string, number>>;
   readonly drops: readonly Drop[];
   readonly volatile: { readonly finished: string; readonly host: string; readonly platform: string };
 }
@@ -61,7 +61,7 @@ export function provenance(input: ProvenanceInput): string {
     options: { dtype, ...sizes, world: ranks?.world ?? 1 },
     tensors: plan.keys.length,
     parameters: input.parameters,
-    casts: countCasts(plan),
+    copies: countCopies(plan),
     drops: input.drops,
     volatile: {
       finished: new Date().toISOString(),
@@ -73,7 +73,7 @@ export function provenance(input: ProvenanceInput): string {
 }
 
 /** Copies by the dtypes that they go between. */
-export function countCasts(plan: Plan): Record<string, number> {
+export function countCopies(plan: Plan): Record<string, number> {
   const counts = new Map<string, number>();
   for (const item of plan.files.flatMap(({ items }) => items)) {
     if (!('copies' in item)) continue;

@@ -135,6 +135,17 @@ export class Staging {
     await this.discard();
   }
 
+  /** Puts a checkpoint that did not verify out of the way, and returns where. */
+  async reject(): Promise<string> {
+    const rejected = `${this.target}.rejected`;
+    await onDisk(rejected, async () => {
+      await rm(rejected, { recursive: true, force: true });
+      await rename(this.root, rejected);
+    });
+    await this.discard();
+    return rejected;
+  }
+
   /** Leaves the work for another run. */
   async release(): Promise<void> {
     await this.lock.release();

@@ -1,12 +1,15 @@
+import { join } from 'node:path';
 import { NemotronError, type OnProgress } from '@nemotron-convert/core';
 import {
   type ExecuteOptions,
   type ExecuteReport,
   execute,
   layOut,
+  verifyCheckpoint,
   writeIndex,
 } from '@nemotron-convert/native';
 import { type ConvertOptions, type ResolvedOptions, resolveOptions } from '../options.js';
+import { ITERATION_DIR } from '../output/container.js';
 import { Staging } from '../output/staging.js';
 import { checkTarget } from '../output/target-path.js';
 import type { Drop } from '../plan/collect.js';
@@ -37,6 +40,8 @@ export interface ConvertReport {
   /** Payload bytes that an interrupted run had finished. */
   readonly bytesResumed: number;
   readonly seconds: number;
+  /** How much of it the verification took. */
+  readonly verifySeconds: number;
   readonly threads: number;
   readonly readMode: string;
   readonly writeMode: string;
@@ -71,12 +76,14 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
     emit({ kind: 'phase', phase: 'convert' });
     const report = await run(encoded, staging, digest, resolved, context);
 
+    let verifySeconds = 0;
     emit({ kind: 'phase', phase: 'publish' });
     const published = await staging.finishRank();
     if (published) {
       await writeSideFiles(staging, source, prepared, resolved, digest);
       await writeIndex(encoded, staging.root);
       await staging.writeText('latest_checkpointed_iteration.txt', '0');
+      verifySeconds = await verifyStaged(staging, encoded, resolved, context);
       if (context.signal?.aborted === true)
         throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
       await staging.publish();
@@ -95,6 +102,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
       parameters,
       drops,
       ...io,
+      verifySeconds,
       seconds,
     };
   } catch (error) {
@@ -126,4 +134,34 @@ function run(
       : { onProgress: (progress) => onProgress({ kind: 'bytes', phase: 'convert', ...progress }) }),
     ...(signal === undefined ? {} : { signal }),
   });
+}
+
+/** Verifies what is about to be published. A mismatch keeps the work apart from a later run's. */
+async function verifyStaged(
+  staging: Staging,
+  encoded: Uint8Array,
+  { verify }: ResolvedOptions,
+  { onProgress, signal }: Context,
+): Promise<number> {
+  if (verify === 'none') return 0;
+  const began = performance.now();
+  onProgress?.({ kind: 'phase', phase: 'verify' });
+  // The CRCs of the payloads were summed on their way to the disk; reading them back is what `full` is for.
+  const { faults } = await verifyCheckpoint(join(staging.root, ITERATION_DIR), {
+    payloads: false,
+    ...(verify === 'full' ? { plan: encoded } : {}),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (faults.length > 0) {
+    const kept = await staging.reject();
+    throw new NemotronError(
+      'VERIFY_MISMATCH',
+      `${faults[0]}${faults.length > 1 ? ` (and ${faults.length - 1} more)` : ''}`,
+      {
+        facts: { faults, path: kept },
+        hint: `the disk or memory may be failing: convert again on another disk; the checkpoint is kept as ${kept}`,
+      },
+    );
+  }
+  return (performance.now() - began) / 1000;
 }

@@ -35,7 +35,11 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const path = await iterationDir(options.path);
   const mode = options.mode ?? (options.against === undefined ? 'structural' : 'full');
   const plan = mode === 'full' ? await planAgain(path, options) : undefined;
-  const findings = await verifyCheckpoint(path, plan, options.signal);
+  const { signal } = options;
+  const findings = await verifyCheckpoint(path, {
+    ...(plan === undefined ? {} : { plan }),
+    ...(signal === undefined ? {} : { signal }),
+  });
   return { path, mode, ...findings, seconds: (performance.now() - began) / 1000 };
 }
 

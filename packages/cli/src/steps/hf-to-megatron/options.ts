@@ -4,12 +4,13 @@ import { TARGET_DTYPES, type TargetDtype } from '@nemotron-convert/core';
 import type { Parameter } from '../manifest.js';
 import type { Settings } from '../settings.js';
 import { asBoolean } from '../truth.js';
-import { readLayout, readRank, readSizes, type Sizes, unusedSizes } from './world.js';
+import { readLayout, readRanks, readSizes, type Sizes, unusedSizes } from './world.js';
 
 /** What the step was asked to do, checked. */
 export interface HfToMegatron {
   readonly options: ConvertOptions & Sizes;
-  readonly rank: number;
+  /** A rank that has nothing to do: one rank writes everything. */
+  readonly idle: number | null;
   readonly notes: readonly string[];
 }
 
@@ -27,15 +28,17 @@ export function readOptions(
   const unused = layout === 'single' ? unusedSizes(settings) : [];
   const notes =
     unused.length === 0 ? [] : [`distributed=false lays out for one rank; not used: ${unused.join(', ')}`];
+  const ranks = readRanks(env);
   return {
     options: {
       hfModelId,
       megatronPath,
       ...sizes,
+      ranks: layout === 'single' ? null : ranks,
       ...optional(settings),
       ...extensionOptions(settings, extensions),
     },
-    rank: readRank(env),
+    idle: layout === 'single' && ranks !== null && ranks.rank > 0 ? ranks.rank : null,
     notes,
   };
 }
@@ -78,15 +81,22 @@ function readDtype(settings: Settings): TargetDtype | undefined {
 }
 
 const EXTENSION_NAMES: Readonly<Record<string, keyof ConvertOptions>> = {
+  fresh: 'fresh',
   memory: 'memory',
   read_mode: 'readMode',
   target: 'target',
   threads: 'threads',
+  verify: 'verify',
   write_mode: 'writeMode',
 };
 
-type Reader = (settings: Settings, parameter: Parameter) => string | number;
-const READERS: Readonly<Record<string, Reader>> = { text: readText, size: readCount, bytes: readBytes };
+type Reader = (settings: Settings, parameter: Parameter) => string | number | boolean;
+const READERS: Readonly<Record<string, Reader>> = {
+  text: readText,
+  size: readCount,
+  bytes: readBytes,
+  switch: (settings, { name }) => asBoolean(settings.get(name)),
+};
 
 /** The parameters beyond the Python tool's, by the manifest's table. */
 function extensionOptions(settings: Settings, extensions: readonly Parameter[]): Partial<ConvertOptions> {

@@ -15,15 +15,15 @@ export async function runHfToMegatron(
   { env, json, quiet }: StepRun,
   io: Io,
 ): Promise<number> {
-  const { options, rank, notes } = readOptions(settings, manifest.extensions, env);
+  const { options, idle, notes } = readOptions(settings, manifest.extensions, env);
   const say = (text: string) => {
     if (!quiet) io.err.write(`${text}\n`);
   };
   for (const key of unknownOverrides(settings, manifest))
     say(`warning: ${key} is no parameter of ${manifest.id}`);
   for (const note of notes) say(`note: ${note}`);
-  if (rank !== 0) {
-    say(`rank ${rank} is idle: rank 0 writes the checkpoint of all ranks`);
+  if (idle !== null) {
+    say(`rank ${idle} is idle: with distributed=false rank 0 converts alone`);
     return 0;
   }
   const { convert } = await import('@nemotron-convert/convert');
@@ -43,7 +43,8 @@ export async function runHfToMegatron(
   else if (!quiet) {
     const rate = formatBytes(report.bytesWritten / Math.max(report.seconds, 1e-9));
     const size = formatBytes(report.bytesWritten);
-    io.out.write(`${report.path}: ${size} in ${report.seconds.toFixed(1)} s, ${rate}/s\n`);
+    const state = report.published ? '' : ' (the rank that completes the set publishes it)';
+    io.out.write(`${report.path}${state}: ${size} in ${report.seconds.toFixed(1)} s, ${rate}/s\n`);
   }
   return 0;
 }

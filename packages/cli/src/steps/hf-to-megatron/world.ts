@@ -41,9 +41,20 @@ export function readLayout(settings: Settings, env: Environment): Layout {
   return 'sized';
 }
 
-/** This process's rank in a launched job; 0 otherwise. */
-export function readRank(env: Environment): number {
-  return env.WORLD_SIZE === undefined ? 0 : (intOf(env.RANK ?? null) ?? 0);
+/** Where launchers say which rank a process is, and of how many: torchrun, then a Slurm step. */
+const LAUNCHERS = [
+  ['RANK', 'WORLD_SIZE'],
+  ['SLURM_PROCID', 'SLURM_STEP_NUM_TASKS'],
+] as const;
+
+/** This process's place in a launched job; null when it runs alone. */
+export function readRanks(env: Environment): { readonly rank: number; readonly world: number } | null {
+  for (const [rankName, worldName] of LAUNCHERS) {
+    const world = intOf(env[worldName] ?? null);
+    const rank = intOf(env[rankName] ?? null);
+    if (world !== undefined && rank !== undefined) return world > 1 ? { rank, world } : null;
+  }
+  return null;
 }
 
 /** The sizes themselves. Throws CONFIG_VALUE. */
@@ -94,7 +105,10 @@ function checkWorld(settings: Settings, env: Environment): void {
   const world = worldSize(settings, env);
   if (world === undefined || world <= 1) return;
   const { dense, expert } = products(settings);
-  if (dense <= 1 && expert <= 1 && dense >= 0) throw nothingSharded(settings, world);
+  // Launched ranks share the writing whatever the sizes; ranks that were only asked for would have nothing to do.
+  if (dense <= 1 && expert <= 1 && dense >= 0 && env.WORLD_SIZE === undefined) {
+    throw nothingSharded(settings, world);
+  }
   if (dense === 0 || world % dense !== 0) throw indivisible(settings, world, 'tp*pp*cp', dense);
   if (expert > 1 && world % expert !== 0) throw indivisible(settings, world, 'etp*ep*pp', expert);
 }
