@@ -15,6 +15,7 @@ export type ProblemKind =
   | 'IsADirectoryError'
   | 'UnicodeDecodeError'
   | 'OSError'
+  | 'ReaderError'
   | 'ScannerError'
   | 'ParserError'
   | 'ComposerError'

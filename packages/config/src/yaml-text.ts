@@ -1,5 +1,5 @@
 import { Lexer, type LineCounter, parseAllDocuments } from 'yaml';
-import type { Source } from './origin.js';
+import type { Origin, Source } from './origin.js';
 import { problem } from './problem.js';
 
 /** A configuration larger than this is a mistake (a checkpoint, a log); reading it would only take long. */
@@ -14,6 +14,19 @@ function refuseMarkers(source: Source): void {
   if (marker.startsWith('%') && /^---(?=\s|$)/m.test(source.text)) return;
   throw problem('CONFIG_SYNTAX', 'ParserError', `expected a value, found '${marker}'`, {
     origin: { source, line: 1, column: 1 },
+  });
+}
+
+const CONTROL = /[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
+
+/** PyYAML refuses characters that cannot be printed. */
+function refuseControls(source: Source): void {
+  const found = CONTROL.exec(source.text);
+  if (found === null) return;
+  const code = (found[0].codePointAt(0) ?? 0).toString(16).padStart(4, '0');
+  throw problem('CONFIG_SYNTAX', 'ReaderError', `${source.name}: the character U+${code} is not allowed`, {
+    origin: placeAt(source, found.index),
+    hint: 'write it as an escape in double quotes',
   });
 }
 
@@ -42,12 +55,16 @@ const SCALAR_MARK = '\x1f';
 const MARKS = ['\x02', '\x18', SCALAR_MARK];
 
 function tabProblem(source: Source, offset: number) {
-  const before = source.text.slice(0, offset).split('\n');
-  const origin = { source, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+  const origin = placeAt(source, offset);
   return problem('CONFIG_SYNTAX', 'ScannerError', 'found a tab outside quotes', {
     origin,
     hint: 'use spaces',
   });
+}
+
+function placeAt(source: Source, offset: number): Origin {
+  const before = source.text.slice(0, offset).split('\n');
+  return { source, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
 }
 
 /** Parses a text into documents without giving its words a meaning. Throws CONFIG_SYNTAX. */
@@ -57,6 +74,7 @@ export function parseDocuments(source: Source, lines: LineCounter, maxDepth: num
       hint: 'a configuration is a small YAML file; check the path',
     });
   }
+  refuseControls(source);
   refuseMarkers(source);
   refuseTabs(source);
   try {
