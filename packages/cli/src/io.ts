@@ -51,7 +51,10 @@ export interface Submission {
   /** Variables for the job. */
   readonly variables: ReadonlyMap<string, string>;
   readonly jobDirectory: string;
+  /** The working directory: files of it that the config names are sent along. */
+  readonly cwd: string;
   readonly trainYaml: string;
   readonly words: readonly string[];
+  readonly quiet: boolean;
 }
 export type Submit = (submission: Submission, io: Io) => Promise<number>;

@@ -21,7 +21,7 @@ export function processIo(): Io {
     stepsDir: STEPS.find((path) => existsSync(path)) ?? STEPS[0] ?? '',
     shell: async (command, env) => (await import('./shell.js')).shell(command, env),
     runStep: async (run, io) => (await import('./steps/run-step.js')).runStep(run, io),
-    submit: async (submission) => (await import('./submit.js')).submit(submission),
+    submit: async (submission, io) => (await import('./submit.js')).submit(submission, io),
   };
 }
 

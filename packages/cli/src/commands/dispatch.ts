@@ -8,7 +8,7 @@ import {
   runSection,
 } from '@nemotron-convert/config';
 import { NemotronError } from '@nemotron-convert/core';
-import type { Io } from '../io.js';
+import type { Io, Submission } from '../io.js';
 import type { CompiledRun } from './compile.js';
 import { jobVariables } from './variables.js';
 
@@ -24,34 +24,10 @@ const KNOWN = ['local', ...REMOTE].sort();
 /** Starts a written run: here, or on the backend that `run.env.executor` names. Returns the exit code. */
 export async function dispatch(run: WrittenRun, io: Io): Promise<number> {
   const { request, runEnv } = run;
-  const variables = jobVariables({
-    runEnv: runEnv.value,
-    wandb: runSection(run.job).get('wandb'),
-    recipeName: run.recipeName,
-    env: io.env,
-  });
-  const executor = executorOf(runEnv.value, request.profile !== undefined);
+  const variables = variablesOf(run, io);
+  const remote = remoteExecutor(run);
   const startup = startupCommands(runEnv.value.get('startup_commands'));
-  const remote = REMOTE.find((name) => name === executor);
-  if (remote !== undefined) {
-    return io.submit(
-      {
-        executor: remote,
-        detach: request.mode === 'batch',
-        forceSquash: request.forceSquash,
-        stepId: run.step.id,
-        recipeName: run.recipeName,
-        runspec: run.runspec,
-        runEnv: runEnv.value,
-        mounts: runEnv.mounts,
-        variables,
-        jobDirectory: run.jobDirectory,
-        trainYaml: printYaml(plain(run.train)),
-        words: request.passthrough,
-      },
-      io,
-    );
-  }
+  if (remote !== undefined) return io.submit(submissionOf(run, remote, variables, io), io);
   const env = { ...io.env, ...Object.fromEntries(variables) };
   for (const command of startup) {
     const code = await io.shell(command, env);
@@ -60,6 +36,46 @@ export async function dispatch(run: WrittenRun, io: Io): Promise<number> {
   const { train: config, defaultConfig } = run;
   const { passthrough: words, json, quiet } = request;
   return io.runStep({ id: run.step.id, config, defaultConfig, words, env, cwd: io.cwd, json, quiet }, io);
+}
+
+/** The job as its backend takes it; undefined when it runs here. */
+export function submission(run: WrittenRun, io: Io): Submission | undefined {
+  const remote = remoteExecutor(run);
+  return remote === undefined ? undefined : submissionOf(run, remote, variablesOf(run, io), io);
+}
+
+function submissionOf(
+  { request, step, recipeName, runspec, runEnv, train, jobDirectory }: WrittenRun,
+  executor: Submission['executor'],
+  variables: ReadonlyMap<string, string>,
+  { cwd }: Io,
+): Submission {
+  return {
+    executor,
+    detach: request.mode === 'batch',
+    forceSquash: request.forceSquash,
+    stepId: step.id,
+    recipeName,
+    runspec,
+    runEnv: runEnv.value,
+    mounts: runEnv.mounts,
+    variables,
+    jobDirectory,
+    cwd,
+    trainYaml: printYaml(plain(train)),
+    words: request.passthrough,
+    quiet: request.quiet,
+  };
+}
+
+function variablesOf(run: WrittenRun, { env }: Io): Map<string, string> {
+  const wandb = runSection(run.job).get('wandb');
+  return jobVariables({ runEnv: run.runEnv.value, wandb, recipeName: run.recipeName, env });
+}
+
+function remoteExecutor({ request, runEnv }: WrittenRun): Submission['executor'] | undefined {
+  const executor = executorOf(runEnv.value, request.profile !== undefined);
+  return REMOTE.find((name) => name === executor);
 }
 
 function executorOf(runEnv: ConfigMap, hasProfile: boolean): string {

@@ -1,12 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jobDirectoryName, plain, printYaml, resolveRunEnv, trainTree } from '@nemotron-convert/config';
+import { NemotronError } from '@nemotron-convert/core';
+import type { Rendering } from '@nemotron-convert/submit';
 import type { Io } from '../io.js';
 import { dryRunView } from '../render/dry-run.js';
 import { jsonText } from '../render/json.js';
+import { submissionText } from '../render/submission.js';
 import { discoverSteps, findStep } from '../steps/registry.js';
 import { type CompiledRun, compileRun } from './compile.js';
-import { dispatch } from './dispatch.js';
+import { dispatch, submission } from './dispatch.js';
 import { readRunRequest } from './run-request.js';
 
 /** Compiles a run, shows it or writes its job directory, and starts it. */
@@ -16,7 +19,7 @@ export async function run(words: readonly string[], io: Io): Promise<number> {
   const compiled = compileRun(request, step, io);
   const train = trainTree(compiled.job, request.mode === 'local' ? undefined : io.cwd);
   if (request.dryRun) {
-    showDryRun(compiled, train, io);
+    await showDryRun(compiled, train, io);
     return 0;
   }
   const jobDirectory = writeJob(compiled, train, io);
@@ -24,12 +27,33 @@ export async function run(words: readonly string[], io: Io): Promise<number> {
   return dispatch({ ...compiled, train, jobDirectory, runEnv }, io);
 }
 
-function showDryRun(compiled: CompiledRun, train: CompiledRun['job'], io: Io): void {
+async function showDryRun(compiled: CompiledRun, train: CompiledRun['job'], io: Io): Promise<void> {
+  const sent = compiled.request.mode === 'local' ? undefined : await rendered(compiled, train, io);
   if (compiled.request.json) {
-    io.out.write(jsonText({ job: plain(compiled.job), train: plain(train) }));
+    const { job } = compiled;
+    const parts = { job: plain(job), train: plain(train) };
+    io.out.write(jsonText(sent === undefined ? parts : { ...parts, submission: sent }));
     return;
   }
   io.out.write(dryRunView(compiled.job, train, io.out.columns));
+  if (sent !== undefined) io.out.write(submissionText(sent));
+}
+
+/** What would be sent to a backend. A dry run compiles only: what cannot be sent yet is a note, not a failure. */
+async function rendered(
+  compiled: CompiledRun,
+  train: CompiledRun['job'],
+  io: Io,
+): Promise<Rendering | undefined> {
+  try {
+    const runEnv = resolveRunEnv(compiled.job, io.env);
+    const job = submission({ ...compiled, train, jobDirectory: '', runEnv }, io);
+    return job === undefined ? undefined : await (await import('../submit.js')).renderSubmission(job, io);
+  } catch (error) {
+    if (!(error instanceof NemotronError)) throw error;
+    io.err.write(`note: it cannot be submitted like this: ${error.message}\n`);
+    return undefined;
+  }
 }
 
 /** `.nemotron/jobs/<time>-<recipe>/{job,train}.yaml` in the working directory. */

@@ -32,6 +32,7 @@ export async function runHfToMegatron(
   const report = await interruptible(async (signal) => {
     try {
       return await convert(options, {
+        env,
         signal,
         ...(shown === undefined ? {} : { onProgress: shown.onProgress }),
       });

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { progress } from './progress.js';
+
+/** Feeds the events of a conversion of 1 GB a second and returns what is written. */
+function written(isTty: boolean, seconds: number, step: number): string[] {
+  let now = 100;
+  const parts: string[] = [];
+  const output = { write: (text: string) => void parts.push(text), isTty, columns: 60 };
+  const { onProgress, end } = progress(output, () => now);
+  for (let at = 0; at <= seconds; at += step) {
+    now = 100 + at;
+    onProgress({
+      kind: 'bytes',
+      phase: 'convert',
+      done: at * 1e9,
+      total: seconds * 1e9,
+      key: 'decoder.weight',
+    });
+  }
+  onProgress({ kind: 'note', message: 'done' });
+  end();
+  return parts;
+}
+
+test('a log gets a line each five percent of a short run', () => {
+  const lines = written(false, 10, 0.1).filter((line) => line.startsWith('convert'));
+  expect(lines.length).toBeGreaterThanOrEqual(16);
+  expect(lines.length).toBeLessThanOrEqual(21);
+  expect(lines.at(-1)).toBe('convert 100% 10.0 GB/10.0 GB 1.00 GB/s eta 0:00 decoder.weight\n');
+});
+
+test('and a line each ten seconds of a long one', () => {
+  expect(written(false, 1000, 1).filter((line) => line.startsWith('convert')).length).toBeGreaterThanOrEqual(
+    95,
+  );
+});
+
+test('a terminal has one live line, ten times a second at most, cut at its width', () => {
+  const parts = written(true, 10, 0.01);
+  const live = parts.filter((part) => part.includes('convert'));
+  expect(live.length).toBeLessThanOrEqual(102);
+  for (const part of live) expect(part.replace('\r\x1b[2K', '').length).toBeLessThan(60);
+  // The note clears the live line and stays.
+  expect(parts.slice(-2)).toEqual(['\r\x1b[2K', 'note: done\n']);
+});
