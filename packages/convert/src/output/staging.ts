@@ -109,9 +109,15 @@ export class Staging {
       await writeFile(join(this.work, `done-${ranks.rank}`), '');
       await syncPath(this.work);
     });
-    const entries = await readdir(this.work);
-    const done = Array.from({ length: ranks.world }, (_, rank) => entries.includes(`done-${rank}`));
-    return done.every(Boolean) && (await this.#winsPublishing());
+    try {
+      const entries = await readdir(this.work);
+      const done = Array.from({ length: ranks.world }, (_, rank) => entries.includes(`done-${rank}`));
+      return done.every(Boolean) && (await this.#winsPublishing());
+    } catch (cause) {
+      // Another rank saw the set complete first, published it and cleared the work away.
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw cause;
+    }
   }
 
   /** Two ranks may see the set complete at once; one of them publishes. */
