@@ -60,12 +60,18 @@ export const qwen3Moe: Family = {
     attention_bias: false,
     moe_intermediate_size: 768n,
     num_experts_per_tok: 8n,
-    num_experts: 128n,
   },
+  // transformers 5 writes the number of experts under this name.
+  fallbacks: { num_experts: 'num_local_experts' },
   config: {
-    '0.3.1': { provider: 'GPTModelProvider', set: { ...QWEN3, ...ROPE, moe_router_pre_softmax: false } },
+    '0.3.1': {
+      provider: 'GPTModelProvider',
+      defaults: { num_experts: 128n },
+      set: { ...QWEN3, ...ROPE, moe_router_pre_softmax: false },
+    },
     '0.7.0': {
       provider: 'GPTModelProvider',
+      defaults: { num_local_experts: 128n },
       set: QWEN3,
       derive: (hf) => ({ moe_router_pre_softmax: !hf.truthy('norm_topk_prob') }),
     },

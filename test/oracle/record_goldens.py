@@ -1,0 +1,74 @@
+"""Import checkpoints with the real stack and describe what it wrote, all in one process.
+
+    python record_goldens.py TARGET test/fixtures test/golden NAME...
+
+TARGET is the label of the installed stack: 0.3.1 writes NAME/expected.json, 0.7.0 writes NAME/expected.head.json. Needs the
+stack, the modules that let it run on a CPU (shims, lenient) and `describe` on the path.
+"""
+import json
+import os
+import queue
+import random
+import shutil
+import sys
+import tempfile
+
+VARIABLES = ("NVTE_FLASH_ATTN", "NVTE_FUSED_ATTN", "NVTE_UNFUSED_ATTN")
+
+
+def stubs():
+    import logging
+    import types
+
+    import lenient
+
+    sys.modules["fused_weight_gradient_mlp_cuda"] = types.ModuleType("fused_weight_gradient_mlp_cuda")
+    lenient.BLOCK = ("nvidia_resiliency_ext",)
+    logging.disable(logging.NOTSET)
+    lenient.stub("comet_ml", "diffusers")
+
+
+def record(source, path):
+    import describe
+    import megatron.core.dist_checkpointing.strategies.filesystem_async as writer
+    import torch
+    import torch.distributed as dist
+    from megatron.bridge import AutoBridge
+    from megatron.core import parallel_state
+
+    # What one import leaves behind would disturb the next.
+    for name in VARIABLES:
+        os.environ.pop(name, None)
+    writer._results_queue = queue.Queue()
+    os.environ["MASTER_PORT"] = str(random.randint(20000, 60000))
+    if not dist.is_initialized():
+        dist.init_process_group("gloo", rank=0, world_size=1)
+    folder = tempfile.mkdtemp()
+    try:
+        AutoBridge.import_ckpt(os.path.abspath(source), f"{folder}/out", torch_dtype=torch.bfloat16, trust_remote_code=True)
+        with open(path, "w") as file:
+            json.dump(describe.describe(f"{folder}/out"), file, indent=1)
+    finally:
+        shutil.rmtree(folder)
+        if parallel_state.is_initialized():
+            parallel_state.destroy_model_parallel()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def main(target, fixtures, goldens, names):
+    if target != "0.3.1":
+        stubs()
+    import shims
+
+    shims.init()
+    import peer_bridges  # noqa: F401
+
+    for name in names:
+        os.makedirs(f"{goldens}/{name}", exist_ok=True)
+        file = "expected.json" if target == "0.3.1" else "expected.head.json"
+        record(f"{fixtures}/{name}", f"{goldens}/{name}/{file}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
