@@ -17,7 +17,7 @@ export function scalarValue(
   text: string,
 ): { readonly value: Scalar } | { readonly error: string } {
   const quoted = node.type !== 'PLAIN' && node.type !== undefined;
-  const words = quoted || node.value === null ? quotedText(node, text) : (node.source ?? String(node.value));
+  const words = quoted || node.source === undefined ? quotedText(node, text) : node.source;
   if (node.tag !== undefined && node.tag !== '!') return tagged(words, node.tag);
   if (quoted) return { value: words };
   const plain = readPlainScalar(words);
@@ -28,7 +28,7 @@ export function scalarValue(
 
 /** A block text that the end of the document cuts off has no line break of its own. */
 function quotedText(node: ScalarYaml, text: string): string {
-  const value = String(node.value ?? '');
+  const value = typeof node.value === 'string' ? node.value : '';
   const length = text.length - (text.startsWith('\ufeff') ? 1 : 0);
   const isCut = node.type?.startsWith('BLOCK') === true && !text.endsWith('\n');
   return isCut && (node.range?.[1] ?? 0) >= length ? value.replace(/\n$/, '') : value;

@@ -3,8 +3,8 @@
  * common block is found first (leftmost in the candidate, then in the typed word) and both sides are searched again.
  */
 export function similarity(candidate: string, typed: string): number {
-  const a = [...candidate];
-  const b = [...typed];
+  const a = Array.from(candidate);
+  const b = Array.from(typed);
   return a.length + b.length === 0 ? 1 : (2 * matching(a, b)) / (a.length + b.length);
 }
 

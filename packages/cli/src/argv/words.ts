@@ -54,13 +54,14 @@ export function parseWords(words: readonly string[], rules: WordRules): ParsedWo
 
   const cluster = (word: string): void => {
     let unknown = '';
-    for (const [index, letter] of [...word.slice(1)].entries()) {
+    const letters = Array.from(word.slice(1));
+    for (const [index, letter] of letters.entries()) {
       const flag = rules.flags.find(({ short }) => short === letter);
       if (flag === undefined) {
         if (rules.keepUnknown !== true) throw usage(`No such option: -${letter}`, rules.command);
         unknown += letter;
       } else {
-        const glued = [...word.slice(1)].slice(index + 1).join('');
+        const glued = letters.slice(index + 1).join('');
         if (flag.value !== undefined && glued !== '') queue.unshift(glued);
         take(flag, `-${letter}`);
         if (flag.value !== undefined) break;

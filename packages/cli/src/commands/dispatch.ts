@@ -5,6 +5,7 @@ import {
   type MapNode,
   plain,
   printYaml,
+  pythonText,
   runSection,
 } from '@nemotron-convert/config';
 import { NemotronError } from '@nemotron-convert/core';
@@ -87,7 +88,7 @@ function executorOf(runEnv: ConfigMap, hasProfile: boolean): string {
     );
   }
   if (typeof value === 'string' && KNOWN.includes(value)) return value;
-  throw invalid(`Unknown executor type: '${String(value)}'. Known: ${KNOWN.join(', ')}`);
+  throw invalid(`Unknown executor type: '${pythonText(value)}'. Known: ${KNOWN.join(', ')}`);
 }
 
 function startupCommands(value: ConfigValue | undefined): readonly string[] {

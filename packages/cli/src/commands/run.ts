@@ -10,6 +10,7 @@ import { submissionText } from '../render/submission.js';
 import { discoverSteps, findStep } from '../steps/registry.js';
 import { type CompiledRun, compileRun } from './compile.js';
 import { dispatch, submission } from './dispatch.js';
+import { preview, previewText } from './preview.js';
 import { readRunRequest } from './run-request.js';
 
 /** Compiles a run, shows it or writes its job directory, and starts it. */
@@ -28,14 +29,17 @@ export async function run(words: readonly string[], io: Io): Promise<number> {
 }
 
 async function showDryRun(compiled: CompiledRun, train: CompiledRun['job'], io: Io): Promise<void> {
-  const sent = compiled.request.mode === 'local' ? undefined : await rendered(compiled, train, io);
+  const isLocal = compiled.request.mode === 'local';
+  const sent = isLocal ? undefined : await rendered(compiled, train, io);
+  const shown = isLocal ? await preview(compiled, io) : undefined;
   if (compiled.request.json) {
     const { job } = compiled;
-    const parts = { job: plain(job), train: plain(train) };
+    const parts = { job: plain(job), train: plain(train), ...shown };
     io.out.write(jsonText(sent === undefined ? parts : { ...parts, submission: sent }));
     return;
   }
   io.out.write(dryRunView(compiled.job, train, io.out.columns));
+  io.out.write(previewText(shown, io.out.columns));
   if (sent !== undefined) io.out.write(submissionText(sent));
 }
 

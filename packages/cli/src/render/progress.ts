@@ -36,8 +36,9 @@ export function progress(output: Output, clock: () => number): Progress {
       output.write(`\r\x1b[2K${line.slice(0, output.columns - 1)}`);
       live = true;
     } else {
+      const isLast = share >= 1 && shownShare < 1;
       const due = now - Math.max(shownAt, began) >= LOG_SECONDS || share - shownShare >= LOG_SHARE;
-      if (!due) return;
+      if (!due && !isLast) return;
       output.write(`${line}\n`);
     }
     shownAt = now;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { type MapNode, readConfigFile, resolveTree } from '@nemotron-convert/config';
+import { type ConfigMap, type MapNode, readConfigFile, resolveTree } from '@nemotron-convert/config';
 import { NemotronError } from '@nemotron-convert/core';
 import type { Io, StepRun } from '../io.js';
 import { showText } from '../render/step-text.js';
@@ -9,11 +9,15 @@ import { discoverSteps, findStep } from './registry.js';
 import { Settings } from './settings.js';
 import { applyStepWords, parseStepWords } from './step-words.js';
 
-type Runner = (settings: Settings, manifest: Manifest, run: StepRun, io: Io) => Promise<number>;
+interface Runner {
+  readonly run: (settings: Settings, manifest: Manifest, run: StepRun, io: Io) => Promise<number>;
+  /** The parameters that the work would be done with. */
+  readonly describe: (settings: Settings, manifest: Manifest, run: StepRun) => ConfigMap;
+}
 
 /** The steps that run here, loaded when needed. */
 const RUNNERS: ReadonlyMap<string, () => Promise<Runner>> = new Map([
-  ['convert/hf_to_megatron', async () => (await import('./hf-to-megatron/run.js')).runHfToMegatron],
+  ['convert/hf_to_megatron', async () => (await import('./hf-to-megatron/run.js')).HF_TO_MEGATRON],
 ]);
 
 /** Applies the words of a step to its configuration, resolves it in the step's environment, and does the work. */
@@ -32,7 +36,15 @@ export async function runStep(run: StepRun, io: Io): Promise<number> {
     return 0;
   }
   const settings = stepSettings(config ?? run.config, rest, run);
-  return (await load())(settings, manifest, run, io);
+  return (await load()).run(settings, manifest, run, io);
+}
+
+/** What a step would do, as its parameters; undefined for a step that cannot run here. Throws as the step would. */
+export async function describeStep(run: StepRun, io: Io): Promise<ConfigMap | undefined> {
+  const manifest = findStep(discoverSteps(io.stepsDir), run.id);
+  const runner = await RUNNERS.get(manifest.id)?.();
+  const { config, rest } = parseStepWords(run.words, manifest.id);
+  return runner?.describe(stepSettings(config ?? run.config, rest, run), manifest, run);
 }
 
 /**

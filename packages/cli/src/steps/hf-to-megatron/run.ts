@@ -1,3 +1,4 @@
+import type { ConfigMap, ConfigValue } from '@nemotron-convert/config';
 import { formatBytes } from '@nemotron-convert/core';
 import { interruptible } from '../../interrupt.js';
 import type { Io, StepRun } from '../../io.js';
@@ -8,8 +9,10 @@ import type { Settings } from '../settings.js';
 import { readOptions } from './options.js';
 import { unknownOverrides } from './unknown.js';
 
+export const HF_TO_MEGATRON = { run: runHfToMegatron, describe };
+
 /** Converts; the target appears complete or not at all. Returns the exit code. */
-export async function runHfToMegatron(
+async function runHfToMegatron(
   settings: Settings,
   manifest: Manifest,
   { env, json, quiet }: StepRun,
@@ -48,4 +51,26 @@ export async function runHfToMegatron(
     io.out.write(`${report.path}${state}: ${size} in ${report.seconds.toFixed(1)} s, ${rate}/s\n`);
   }
   return 0;
+}
+
+/** The parameters that the conversion would have: sizes that nobody chose as they count, not as they are written. */
+function describe(settings: Settings, manifest: Manifest, { env }: StepRun): ConfigMap {
+  const {
+    hfModelId,
+    megatronPath,
+    dtype = 'bfloat16',
+    tp,
+    pp,
+    ep,
+    etp,
+  } = readOptions(settings, manifest.extensions, env).options;
+  return new Map<string, ConfigValue>([
+    ['hf_model_id', hfModelId],
+    ['megatron_path', megatronPath],
+    ['dtype', dtype],
+    ['tp', BigInt(tp)],
+    ['pp', BigInt(pp)],
+    ['ep', BigInt(ep)],
+    ['etp', BigInt(etp)],
+  ]);
 }
