@@ -1,4 +1,5 @@
-import type { Environment } from '@nemotron-convert/config';
+import type { ConfigMap, Environment, GitMount, MapNode } from '@nemotron-convert/config';
+import type { Runspec } from './steps/runspec.js';
 
 /** What a command needs of the world. Tests give their own. */
 export interface Io {
@@ -25,7 +26,7 @@ export interface Output {
 export interface StepRun {
   readonly id: string;
   /** The training config with origins; interpolations are resolved with `env`. */
-  readonly config: import('@nemotron-convert/config').MapNode;
+  readonly config: MapNode;
   /** The shipped default configuration: a size that only it sets was not chosen by anyone. */
   readonly defaultConfig: string;
   /** Words for the step itself, in its own grammar. */
@@ -44,10 +45,10 @@ export interface Submission {
   readonly forceSquash: boolean;
   readonly stepId: string;
   readonly recipeName: string;
-  readonly runspec: import('./steps/runspec.js').Runspec;
+  readonly runspec: Runspec;
   /** The resolved `run.env`. */
-  readonly runEnv: import('@nemotron-convert/config').ConfigMap;
-  readonly mounts: readonly import('@nemotron-convert/config').GitMount[];
+  readonly runEnv: ConfigMap;
+  readonly mounts: readonly GitMount[];
   /** Variables for the job. */
   readonly variables: ReadonlyMap<string, string>;
   readonly jobDirectory: string;

@@ -234,9 +234,7 @@ class Emitter {
   }
 }
 
-function isList(value: YamlValue): value is readonly YamlValue[] {
-  return Array.isArray(value);
-}
+const isList: (value: YamlValue) => value is readonly YamlValue[] = Array.isArray;
 
 function isJsMap(value: object): value is ReadonlyMap<YamlKey, YamlValue> {
   return value instanceof Map;

@@ -7,7 +7,8 @@ function written(isTty: boolean, seconds: number, step: number): string[] {
   const parts: string[] = [];
   const output = { write: (text: string) => void parts.push(text), isTty, columns: 60 };
   const { onProgress, end } = progress(output, () => now);
-  for (let at = 0; at <= seconds; at += step) {
+  for (let index = 0; index <= Math.round(seconds / step); index += 1) {
+    const at = Math.min(seconds, index * step);
     now = 100 + at;
     onProgress({
       kind: 'bytes',
