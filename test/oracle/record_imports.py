@@ -1,0 +1,62 @@
+"""Import sources with the installed stack, many in one process, and describe what it wrote.
+
+    python record_imports.py TARGET OUT SOURCE...       # OUT/<source>.json, or OUT/<source>.err with the traceback
+
+TARGET is the label of the installed stack (0.3.1 or 0.7.0); `shims` makes it run without a GPU and `describe` reads a
+checkpoint back with torch. GLM-5's dispatcher wants a package that a machine without GPUs lacks: only its presence check
+is answered, its code is never reached.
+"""
+import json
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+
+
+def prepare(target):
+    if target != "0.3.1":
+        import logging
+        import types
+
+        import lenient
+
+        sys.modules["fused_weight_gradient_mlp_cuda"] = types.ModuleType("fused_weight_gradient_mlp_cuda")
+        lenient.BLOCK = ("nvidia_resiliency_ext",)
+        logging.disable(logging.NOTSET)
+        lenient.stub("comet_ml", "diffusers")
+    import shims
+
+    shims.init()
+    if target != "0.3.1":
+        import megatron.bridge.diffusion.conversion.llada15.llada15_bridge  # noqa: F401
+        import megatron.core.transformer.moe.token_dispatcher as dispatcher
+
+        dispatcher.hybrid_ep_dispatch = dispatcher.hybrid_ep_combine = True
+
+
+def record(source, out):
+    import torch
+    from describe import describe
+    from megatron.bridge import AutoBridge
+
+    for name in ("NVTE_FLASH_ATTN", "NVTE_FUSED_ATTN", "NVTE_UNFUSED_ATTN"):
+        os.environ.pop(name, None)
+    name = os.path.join(out, os.path.basename(source.rstrip("/")))
+    checkpoint = tempfile.mkdtemp()
+    try:
+        AutoBridge.import_ckpt(os.path.abspath(source), checkpoint, torch_dtype=torch.bfloat16, trust_remote_code=True)
+        with open(f"{name}.json", "w") as f:
+            json.dump(describe(checkpoint), f, indent=1)
+    except Exception:
+        with open(f"{name}.err", "w") as f:
+            f.write(traceback.format_exc())
+    finally:
+        shutil.rmtree(checkpoint)
+
+
+if __name__ == "__main__":
+    prepare(sys.argv[1])
+    os.makedirs(sys.argv[2], exist_ok=True)
+    for source in sys.argv[3:]:
+        record(source, sys.argv[2])
