@@ -29,11 +29,8 @@ export interface GitMount {
   readonly target: string | undefined;
 }
 
-/** A variable that a value asked for. */
-export interface EnvLookup {
-  readonly name: string;
-  readonly set: boolean;
-}
+/** The variables that a value asked for, and whether they are set. */
+export type EnvLookups = ReadonlyMap<string, boolean>;
 
 /** No value of a configuration is longer; doubling interpolations end here. */
 const MAX_TEXT = 10_000_000;
@@ -43,8 +40,8 @@ export class Evaluation {
   readonly mounts: GitMount[] = [];
   readonly warnings: string[] = [];
   /** Collects the variables of the value being resolved. */
-  lookups: EnvLookup[] = [];
-  readonly #done = new Map<Node, { readonly value: Resolved; readonly lookups: readonly EnvLookup[] }>();
+  lookups = new Map<string, boolean>();
+  readonly #done = new Map<Node, { readonly value: Resolved; readonly lookups: EnvLookups }>();
   readonly #active = new Set<Node>();
 
   constructor(
@@ -57,12 +54,12 @@ export class Evaluation {
     if (!isInterpolation(node)) return node;
     const known = this.#done.get(node);
     if (known !== undefined) {
-      this.lookups.push(...known.lookups);
+      for (const [name, set] of known.lookups) this.lookups.set(name, set);
       return known.value;
     }
     if (this.#active.has(node)) throw failed('Recursive interpolation detected');
     const outer = this.lookups;
-    this.lookups = [];
+    this.lookups = new Map();
     this.#active.add(node);
     try {
       const value = this.#text(parseText(node.value), parentOf(node), node);
@@ -73,14 +70,14 @@ export class Evaluation {
       throw error;
     } finally {
       this.#active.delete(node);
-      outer.push(...this.lookups);
+      for (const [name, set] of this.lookups) outer.set(name, set);
       this.lookups = outer;
     }
   }
 
   lookup(name: string): string | undefined {
     const value = Object.hasOwn(this.env, name) ? this.env[name] : undefined;
-    this.lookups.push({ name, set: value !== undefined });
+    this.lookups.set(name, value !== undefined);
     return value;
   }
 

@@ -24,7 +24,7 @@ const HOSTILE: Readonly<Record<string, string | Buffer>> = {
     (_, depth) => `${' '.repeat(depth)}a:`,
   ).join('\n'),
   'an alias bomb': doubling((name, before) => `${name}: &${name} [*${before}, *${before}]`, 'a: &a [x, x]'),
-  'merge keys by the thousand': `a: &a {x: 1}\n${Array.from({ length: 1_000 }, (_, n) => `m${n}: {<<: [${'*a, '.repeat(40)}]}`).join('\n')}`,
+  'merge keys by the hundred': `a: &a {x: 1}\n${Array.from({ length: 300 }, (_, n) => `m${n}: {<<: [${'*a, '.repeat(40)}]}`).join('\n')}`,
   'an alias inside itself': 'a: &a [1, *a]',
   'interpolated texts that double': doubling(
     (name, before) => `${name}: \${${before}}\${${before}}`,
@@ -33,6 +33,10 @@ const HOSTILE: Readonly<Record<string, string | Buffer>> = {
   'interpolated lists that double': doubling(
     (name, before) => `${name}: ['\${${before}}', '\${${before}}']`,
     'a: [1]',
+  ),
+  'a variable asked for ever more often': doubling(
+    (name, before) => `${name}: \${${before}}\${${before}}\${zz}`,
+    'a: ${oc.env:X,}',
   ),
   'an interpolation of itself': 'a: ${a}',
   'maps that contain each other': 'a: {x: "${b}"}\nb: {y: "${a}"}',

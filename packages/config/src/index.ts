@@ -1,5 +1,5 @@
 export { parseDotlist, setKey } from './dotlist.js';
-export type { Environment, EnvLookup, GitMount } from './evaluation.js';
+export type { Environment, EnvLookups, GitMount } from './evaluation.js';
 export { type FindOptions, findConfig, type LoadOptions, loadFile, readConfigFile } from './files.js';
 export {
   compileJob,

@@ -18,17 +18,17 @@ test('every value knows the line, override and variables that it comes from', ()
   const { origins } = load(['kept=2', 'more.x=3'], { MODE: 'fast' });
   const describe = (key: string) => {
     const found = origins.get(key);
-    return { at: found?.origin && describeOrigin(found.origin), variables: found?.variables };
+    return {
+      at: found?.origin && describeOrigin(found.origin),
+      variables: Object.fromEntries(found?.variables ?? []),
+    };
   };
-  expect(describe('size')).toEqual({ at: 'base.yaml:2:7', variables: [{ name: 'SIZE', set: false }] });
-  expect(describe('kept')).toEqual({ at: 'override 1: kept=2', variables: [] });
-  expect(describe('more.x')).toEqual({ at: 'override 2: more.x=3', variables: [] });
+  expect(describe('size')).toEqual({ at: 'base.yaml:2:7', variables: { SIZE: false } });
+  expect(describe('kept')).toEqual({ at: 'override 1: kept=2', variables: {} });
+  expect(describe('more.x')).toEqual({ at: 'override 2: more.x=3', variables: {} });
   expect(describe('nested.list[1]')).toEqual({
     at: 'own.yaml:3:13',
-    variables: [
-      { name: 'SIZE', set: false },
-      { name: 'MODE', set: true },
-    ],
+    variables: { SIZE: false, MODE: true },
   });
 });
 

@@ -2,7 +2,6 @@
 export const REMOTE_CODE = '/nemo_run/code';
 export const REMOTE_JOB = '/nemo_run';
 
-// biome-ignore lint/suspicious/noTemplateCurlyInString: the text of an interpolation
 const PWD = '${oc.env:PWD}';
 const RUN_DIR = /^\$\{oc\.env:NEMO_RUN_DIR[^}]*\}/;
 

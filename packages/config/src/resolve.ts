@@ -1,4 +1,4 @@
-import { type Environment, type EnvLookup, Evaluation, type GitMount, type Resolved } from './evaluation.js';
+import { type Environment, type EnvLookups, Evaluation, type GitMount, type Resolved } from './evaluation.js';
 import { parseText } from './grammar.js';
 import { GrammarError } from './grammar-error.js';
 import type { Origin } from './origin.js';
@@ -16,7 +16,7 @@ import {
 } from './tree.js';
 
 /** A tree unfolds into no more values than this, however often it refers to its own parts. */
-const MAX_VALUES = 1_000_000;
+const MAX_VALUES = 200_000;
 
 export interface ResolveOptions {
   readonly env: Environment;
@@ -27,7 +27,7 @@ export interface ResolveOptions {
 /** Where a resolved value comes from: its place, and the variables that it asked for. */
 export interface ValueOrigin {
   readonly origin: Origin | undefined;
-  readonly variables: readonly EnvLookup[];
+  readonly variables: EnvLookups;
 }
 
 export interface ResolvedConfig<T extends ConfigValue = ConfigValue> {
@@ -58,7 +58,7 @@ class Renderer {
 
   value(node: Node): ConfigValue {
     this.#count(node);
-    this.evaluation.lookups = [];
+    this.evaluation.lookups = new Map();
     const found = this.#dereference(node);
     this.origins.set(fullKey(node), { origin: node.origin, variables: this.evaluation.lookups });
     return this.#data(found, node);

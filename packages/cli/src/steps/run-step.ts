@@ -36,6 +36,7 @@ export async function runStep(run: StepRun, io: Io): Promise<number> {
     return 0;
   }
   const settings = stepSettings(config ?? run.config, rest, run);
+  if (!run.quiet) for (const warning of settings.warnings) io.err.write(`warning: ${warning}\n`);
   return (await load()).run(settings, manifest, run, io);
 }
 
@@ -58,8 +59,8 @@ export function stepSettings(
 ): Settings {
   const tree = typeof config === 'string' ? readStepConfig(config, cwd) : config;
   applyStepWords(tree, words);
-  const { value, origins } = resolveTree(tree, { env, autoMount: false });
-  return new Settings(value, origins, defaultConfig);
+  const { value, origins, warnings } = resolveTree(tree, { env, autoMount: false });
+  return new Settings(value, origins, defaultConfig, warnings);
 }
 
 function readStepConfig(name: string, cwd: string): MapNode {

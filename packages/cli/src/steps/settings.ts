@@ -15,6 +15,8 @@ export class Settings {
     readonly origins: ReadonlyMap<string, ValueOrigin>,
     /** The shipped default configuration. */
     readonly defaultConfig: string,
+    /** What resolving had to say: deprecated keys. */
+    readonly warnings: readonly string[] = [],
   ) {}
 
   /** A value by its dotted key; null where it is absent. */
@@ -38,7 +40,7 @@ export class Settings {
   isChosen(key: string): boolean {
     const found = this.origins.get(key);
     if (found === undefined) return false;
-    return found.origin?.source.path !== this.defaultConfig || found.variables.some(({ set }) => set);
+    return found.origin?.source.path !== this.defaultConfig || [...found.variables.values()].includes(true);
   }
 
   /** Whether a value was given as an override or as a word of the step. */
@@ -50,7 +52,7 @@ export class Settings {
   /** An error about a value, with its place. */
   error(key: string, message: string, hint?: string, kind = 'ValueError'): NemotronError {
     const found = this.origins.get(key);
-    const variable = found?.variables.find(({ set }) => set)?.name;
+    const [variable] = [...(found?.variables ?? [])].find(([, set]) => set) ?? [];
     const origin = found?.origin;
     const from = variable === undefined ? '' : ` (from ${variable})`;
     const place =
