@@ -2,15 +2,11 @@ import type { PyMap } from '@nemotron-convert/core';
 import type { ConfigRules, DropRule, Family, MappingRow } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import type { Fields } from '../provider.js';
+import { DECODER_BLOCK_SPEC, denseFirst, sharedWidth } from '../provider-values.js';
 import { endRows, ROTARY_BUFFERS } from '../rows.js';
 
 const SET: PyMap = {
-  transformer_layer_spec: {
-    _args_: [],
-    _partial_: true,
-    _target_: 'megatron.core.models.gpt.gpt_layer_specs.get_gpt_decoder_block_spec',
-    use_transformer_engine: true,
-  },
+  transformer_layer_spec: DECODER_BLOCK_SPEC,
   normalization: 'RMSNorm',
   gated_linear_unit: true,
   position_embedding_type: 'rope',
@@ -38,14 +34,10 @@ const SET: PyMap = {
 };
 
 /** The first layers are dense, the rest mixtures; shared experts are one MLP of their joint width. */
-export function experts(hf: HfConfig): Fields {
-  const layers = hf.int('num_hidden_layers');
-  const dense = Math.min(hf.int('first_k_dense_replace'), layers);
-  return {
-    moe_layer_freq: Array.from({ length: layers }, (_, i) => (i < dense ? 0n : 1n)),
-    moe_shared_expert_intermediate_size: BigInt(hf.int('moe_intermediate_size') * hf.int('n_shared_experts')),
-  };
-}
+export const experts = (hf: HfConfig): Fields => ({
+  moe_layer_freq: denseFirst(hf, hf.int('first_k_dense_replace')),
+  ...sharedWidth(hf, 'moe_intermediate_size', 'n_shared_experts'),
+});
 
 /** Megatron-Core 0.20 norms what full-rank queries come from, and no checkpoint has a weight for that. */
 const refusesFullRank = (config: PyMap): string | null =>
@@ -54,11 +46,14 @@ const refusesFullRank = (config: PyMap): string | null =>
 /** 0.3.1 copies no nulls, so that full-rank queries would become the class default's rank. */
 const queryRank = (hf: HfConfig): Fields => ({ q_lora_rank: hf.get('q_lora_rank') });
 
-/** transformers' own class sets head_dim to the rotary part; the class that a repository brings along does not. */
+/** transformers' own classes set head_dim to the rotary part; the class that a repository brings along does not. */
 function headSize(hf: HfConfig): Fields {
   const remote = hf.map('auto_map')?.['AutoConfig'] !== undefined;
-  return remote || hf.has('head_dim') ? {} : { kv_channels: hf.get('qk_rope_head_dim') };
+  return remote ? {} : { kv_channels: hf.get('qk_rope_head_dim') };
 }
+
+/** The same where config.json may say otherwise. */
+const givenHeadSize = (hf: HfConfig): Fields => (hf.has('head_dim') ? {} : headSize(hf));
 
 const ATTENTION = [
   ['linear_proj.weight', 'o_proj.weight'],
@@ -155,7 +150,6 @@ export const deepseekV2: Family = {
     num_attention_heads: 32n,
     max_position_embeddings: 2048n,
     mlp_bias: false,
-    aux_loss_alpha: 0.001,
     first_k_dense_replace: 0n,
     n_group: null,
     topk_group: null,
@@ -169,6 +163,7 @@ export const deepseekV2: Family = {
   config: {
     '0.3.1': {
       ...V2,
+      defaults: { aux_loss_alpha: 0.001 },
       set: { ...V2.set, async_tensor_model_parallel_allreduce: true },
       derive: (hf) => ({ ...experts(hf), ...headSize(hf), ...queryRank(hf) }),
     },
@@ -216,7 +211,7 @@ export const deepseekV3: Family = {
       // Megatron refuses an expert bias with any other score function, and this architecture has no other.
       derive: (hf) => ({
         ...experts(hf),
-        ...headSize(hf),
+        ...givenHeadSize(hf),
         ...queryRank(hf),
         moe_router_score_function: hf.get('scoring_func') ?? 'sigmoid',
       }),
