@@ -9,7 +9,6 @@ import { syntheticLlama } from '../support/synthetic.js';
 import { hashTree, seeded } from '../support/tree.js';
 
 /** Enough for every change; NEMOTRON_KILL_POINTS=200 is the long form. */
-// biome-ignore lint/suspicious/noUndeclaredEnvVars: not part of any build
 const POINTS = Number(process.env['NEMOTRON_KILL_POINTS'] ?? 25);
 const MEGABYTES = 300;
 

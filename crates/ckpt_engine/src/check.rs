@@ -5,7 +5,7 @@ use crate::plan::{Copy, CopyOp, Fill, Item, Plan, SourceTensor, TensorItem};
 use crate::value;
 use ckpt_tensor::dequant::Mxfp4;
 use ckpt_tensor::{Dtype, Kernel, Op};
-use ckpt_torch_dist::{TorchDtype, Value};
+use ckpt_torch_dist::{TorchDtype, Value, save_object};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Component, Path};
 
@@ -16,7 +16,10 @@ pub struct Checked {
     pub tensor_dtypes: Vec<Dtype>,
     /// Element types of `plan.keys`, by position.
     pub key_dtypes: Vec<(Dtype, TorchDtype)>,
-    pub objects: BTreeMap<String, Value>,
+    /// The objects as they are stored in a data file; there are few, and many items hold the same one.
+    pub objects: BTreeMap<String, Vec<u8>>,
+    /// The objects as values.
+    pub values: BTreeMap<String, Value>,
 }
 
 /// Checks a decoded plan. Errors name the first claim that does not hold.
@@ -44,9 +47,10 @@ pub fn check(plan: Plan) -> Result<Checked, Error> {
         both.ok_or_else(|| fault(format!("dtype {} of {}", key.dtype, key.key)))
     });
     let key_dtypes = key_dtypes.collect::<Result<Vec<_>, _>>()?;
-    let objects = plan.objects.iter().map(|(name, json)| Ok((name.clone(), value::decode(json)?)));
-    let objects = objects.collect::<Result<BTreeMap<_, _>, Error>>()?;
-    let checked = Checked { plan, tensor_dtypes, key_dtypes, objects };
+    let values = plan.objects.iter().map(|(name, json)| Ok((name.clone(), value::decode(json)?)));
+    let values = values.collect::<Result<BTreeMap<_, _>, Error>>()?;
+    let objects = values.iter().map(|(name, value)| (name.clone(), save_object(value, "archive"))).collect();
+    let checked = Checked { plan, tensor_dtypes, key_dtypes, objects, values };
     check_paths(&checked)?;
     check_items(&checked)?;
     Ok(checked)

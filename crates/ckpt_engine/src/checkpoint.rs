@@ -8,10 +8,13 @@ use crate::fill::Filler;
 use crate::plan::{Copy, Item, Key, MetadataFile, Plan, SourceFile, SourceTensor, TensorItem};
 use ckpt_safetensors::{ReadMode, Source};
 use ckpt_tensor::Dtype;
-use ckpt_torch_dist::{ItemHeader, Metadata, StorageEntry, read_item_header, read_metadata};
+use ckpt_torch_dist::{ItemHeader, Metadata, ReadAt, StorageEntry, read_item_header, read_metadata};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
+use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 /// An index of a million chunks is 150 MB; a larger file is not one.
 const MAX_INDEX: u64 = 1 << 30;
@@ -26,28 +29,31 @@ pub struct Checkpoint {
     checked: Checked,
     sources: Vec<Source>,
     numbers: HashMap<String, usize>,
+    files: Files,
 }
 
 impl Checkpoint {
     /// Opens the iteration directory that has `.metadata`, and reads the header of every item.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let metadata = read_index(dir)?;
-        let mut files = Files::new(dir);
-        let mut headers = Vec::with_capacity(metadata.storage.len());
-        for entry in &metadata.storage {
-            headers.push(if entry.offset.is_some() { Some(files.header(entry)?) } else { None });
-        }
+        let files = Files::open(dir, &metadata)?;
+        let headers = files.headers(&metadata.storage)?;
         let plan = as_plan(dir, &metadata, &headers, &files)?;
         let numbers = plan.keys.iter().enumerate().map(|(at, key)| (key.key.clone(), at)).collect();
         let checked =
             check(plan).map_err(|error| Error::Checkpoint { path: dir.into(), fault: error.to_string() })?;
         let open = |file: &SourceFile| Source::open(&file.path, file.bytes, ReadMode::Pread);
         let sources = checked.plan.sources.iter().map(open).collect::<Result<_, _>>()?;
-        Ok(Checkpoint { dir: dir.to_path_buf(), metadata, headers, checked, sources, numbers })
+        Ok(Checkpoint { dir: dir.to_path_buf(), metadata, headers, checked, sources, numbers, files })
     }
 
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// An open data file. NotFound when no item is in one of that name.
+    pub fn file(&self, name: &str) -> io::Result<&File> {
+        self.files.open.get(name).map(|(_, file)| file).ok_or(io::ErrorKind::NotFound.into())
     }
 
     /// Position of a tensor among `keys`.
@@ -103,30 +109,96 @@ struct Files {
 }
 
 impl Files {
-    fn new(dir: &Path) -> Self {
-        Files { dir: dir.to_path_buf(), order: Vec::new(), open: HashMap::new() }
-    }
-
-    fn header(&mut self, entry: &StorageEntry) -> Result<ItemHeader, Error> {
-        let path = self.dir.join(&entry.relative_path);
-        if !self.open.contains_key(&entry.relative_path) {
+    fn open(dir: &Path, metadata: &Metadata) -> Result<Self, Error> {
+        let mut files = Files { dir: dir.to_path_buf(), order: Vec::new(), open: HashMap::new() };
+        for entry in &metadata.storage {
+            if files.open.contains_key(&entry.relative_path) {
+                continue;
+            }
+            let path = dir.join(&entry.relative_path);
             let io = |source| ckpt_safetensors::Error::Io { path: path.clone(), source };
             let file = File::open(&path).map_err(io)?;
             let bytes = file.metadata().map_err(io)?.len();
-            self.open.insert(entry.relative_path.clone(), (self.order.len(), file));
-            self.order.push((path.clone(), bytes));
+            files.open.insert(entry.relative_path.clone(), (files.order.len(), file));
+            files.order.push((path, bytes));
         }
+        Ok(files)
+    }
+
+    /// The header of every tensor item, in the order of `storage`, read on all cores.
+    fn headers(&self, storage: &[StorageEntry]) -> Result<Vec<Option<ItemHeader>>, Error> {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let share = storage.len().div_ceil(threads).max(1);
+        let parts: Vec<Result<Vec<_>, Error>> = thread::scope(|scope| {
+            let read = |part: &[StorageEntry]| part.iter().map(|entry| self.header(entry)).collect();
+            let workers: Vec<_> = storage.chunks(share).map(|part| scope.spawn(move || read(part))).collect();
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        });
+        let mut headers = Vec::with_capacity(storage.len());
+        for part in parts {
+            headers.extend(part?);
+        }
+        Ok(headers)
+    }
+
+    /// None for an object.
+    fn header(&self, entry: &StorageEntry) -> Result<Option<ItemHeader>, Error> {
+        let path = self.dir.join(&entry.relative_path);
         let (number, file) = &self.open[&entry.relative_path];
         let fault = |fault: String| Error::Checkpoint { path: path.clone(), fault };
         if entry.position.checked_add(entry.length).is_none_or(|end| end > self.order[*number].1) {
             return Err(fault(format!("{} lies beyond the end of the file", entry.key)));
         }
-        read_item_header(file, entry.position, entry.length)
-            .map_err(|error| fault(format!("{}: {error}", entry.key)))
+        if entry.offset.is_none() {
+            return Ok(None);
+        }
+        let ends = Ends::read(file, entry.position, entry.length)
+            .map_err(|source| ckpt_safetensors::Error::Io { path: path.clone(), source })?;
+        let header = read_item_header(&ends, entry.position, entry.length);
+        header.map(Some).map_err(|error| fault(format!("{}: {error}", entry.key)))
     }
 
     fn number(&self, name: &str) -> usize {
         self.open[name].0
+    }
+}
+
+/// Both ends of an item, where all but its payload is: two reads instead of many small ones.
+struct Ends<'a> {
+    file: &'a File,
+    head: (u64, Vec<u8>),
+    tail: (u64, Vec<u8>),
+}
+
+/// More than the headers, and more than the directory, of an item that holds one tensor.
+const END: u64 = 2048;
+
+impl<'a> Ends<'a> {
+    fn read(file: &'a File, position: u64, length: u64) -> io::Result<Self> {
+        let part = |from: u64, bytes: u64| {
+            let mut buffer = vec![0; bytes as usize];
+            ReadAt::read_exact_at(file, &mut buffer, from).map(|()| (from, buffer))
+        };
+        if length <= 4 * END {
+            return Ok(Ends { file, head: part(position, length)?, tail: (position, Vec::new()) });
+        }
+        Ok(Ends { file, head: part(position, END)?, tail: part(position + length - END, END)? })
+    }
+}
+
+impl ReadAt for Ends<'_> {
+    fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
+        for (from, bytes) in [&self.head, &self.tail] {
+            let Some(skip) = position.checked_sub(*from) else { continue };
+            if let Some(part) = bytes.get(skip as usize..).and_then(|rest| rest.get(..buffer.len())) {
+                buffer.copy_from_slice(part);
+                return Ok(());
+            }
+        }
+        ReadAt::read_exact_at(self.file, buffer, position)
     }
 }
 

@@ -62,7 +62,7 @@ pub fn write_index(root: &Path, checked: &Checked, layout: &Layout, sync: bool) 
         let stem = name.split('.').next().unwrap_or(name);
         written += write_whole(
             &root.join(&archive.path),
-            &save_object(&checked.objects[&archive.object], stem),
+            &save_object(&checked.values[&archive.object], stem),
             sync,
         )?;
     }

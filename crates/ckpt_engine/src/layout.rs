@@ -3,7 +3,8 @@
 use crate::Error;
 use crate::check::Checked;
 use crate::plan::Item;
-use ckpt_torch_dist::{PayloadPhase, TensorItem, save_object};
+use ckpt_torch_dist::{PayloadPhase, TensorItem, TorchDtype};
+use std::collections::HashMap;
 
 /// Payloads begin at multiples of 64 in the file, not only in their item: so segments cut no element in two.
 const ALIGNED: PayloadPhase = PayloadPhase { modulus: 64, residue: 0 };
@@ -42,19 +43,35 @@ pub struct Layout {
 impl Layout {
     /// Items back to back, in the plan's order.
     pub fn new(checked: &Checked) -> Result<Self, Error> {
+        // What surrounds a payload depends on its shape, dtype and alignment; a model has few of them.
+        let mut known: HashMap<(TorchDtype, &[u64], u64), (u64, u64)> = HashMap::new();
         let files = checked.plan.files.iter().map(|file| {
             let mut items = Vec::with_capacity(file.items.len());
             let (mut at, mut payload_bytes) = (0, 0);
             for item in &file.items {
                 let placed = match item {
                     Item::Object(object) => {
-                        let bytes = save_object(&checked.objects[&object.object], "archive").len() as u64;
+                        let bytes = checked.objects[&object.object].len() as u64;
                         Placed { start: at, prefix: bytes, payload: 0, trailer: 0 }
                     }
-                    Item::Tensor(_) => {
-                        let item = tensor_item(checked, item, at)?;
-                        let prefix = item.prefix().len() as u64;
-                        Placed { start: at, prefix, payload: item.payload_len(), trailer: item.trailer_len() }
+                    Item::Tensor(tensor) => {
+                        let dtype = checked.key_dtypes[tensor.key].1;
+                        let (prefix, trailer) =
+                            match known.get(&(dtype, tensor.sizes.as_slice(), at % ALIGNED.modulus)) {
+                                Some(&lengths) => lengths,
+                                None => {
+                                    let item = tensor_item(checked, item, at)?;
+                                    let lengths = (item.prefix().len() as u64, item.trailer_len());
+                                    known.insert(
+                                        (dtype, tensor.sizes.as_slice(), at % ALIGNED.modulus),
+                                        lengths,
+                                    );
+                                    lengths
+                                }
+                            };
+                        let payload =
+                            dtype.bytes_of(&tensor.sizes).map_err(|error| Error::Plan(error.to_string()))?;
+                        Placed { start: at, prefix, payload, trailer }
                     }
                 };
                 at = at

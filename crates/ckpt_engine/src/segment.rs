@@ -7,7 +7,6 @@ use crate::fill::Filler;
 use crate::journal::SliceRecord;
 use crate::layout::{FileLayout, Placed, tensor_item};
 use crate::plan::Item;
-use ckpt_torch_dist::save_object;
 use crc32fast::Hasher;
 use std::ops::Range;
 
@@ -36,8 +35,7 @@ impl Work<'_> {
             }
             match &self.checked.plan.files[self.file].items[at] {
                 Item::Object(object) => {
-                    let bytes = save_object(&self.checked.objects[&object.object], "archive");
-                    overlay(out, begin, placed.start, &bytes);
+                    overlay(out, begin, placed.start, &self.checked.objects[&object.object]);
                 }
                 item @ Item::Tensor(_) => {
                     slices.extend(self.fill_tensor(filler, begin, out, at, placed, item)?)
