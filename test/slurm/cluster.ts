@@ -1,0 +1,133 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const PROGRAMS = ['munged', 'slurmctld', 'slurmd', 'sbatch', 'srun', 'scancel'];
+const PATH = `/usr/sbin:/sbin:${process.env['PATH'] ?? ''}`;
+const CPUS = 8;
+
+/** Why no cluster can be started here; undefined when one can. */
+export function whyNot(): string | undefined {
+  const missing = () => PROGRAMS.filter((name) => spawnSync('which', [name], { env: { PATH } }).status !== 0);
+  if (userInfo().uid !== 0) return 'slurmd needs root';
+  if (missing().length > 0) {
+    spawnSync('apt-get', ['install', '-y', '-q', 'slurm-wlm', 'munge'], {
+      stdio: 'ignore',
+      timeout: 180_000,
+      env: { PATH, DEBIAN_FRONTEND: 'noninteractive' },
+    });
+  }
+  const absent = missing();
+  return absent.length === 0 ? undefined : `not installed and not installable: ${absent.join(', ')}`;
+}
+
+/** A Slurm of two nodes on this machine: munged, slurmctld and two slurmd on loopback, below one directory. */
+export class Cluster {
+  readonly dir = mkdtempSync(join(tmpdir(), 'slurm-'));
+  readonly #children: ChildProcess[] = [];
+
+  /** What clients of this cluster need. */
+  get env(): Record<string, string> {
+    return { PATH, SLURM_CONF: join(this.dir, 'slurm.conf'), HOME: this.dir, USER: 'root', LANG: 'C.UTF-8' };
+  }
+
+  async start(): Promise<void> {
+    chmodSync(this.dir, 0o755);
+    for (const name of ['munge', 'state', 'n1', 'n2']) mkdirSync(join(this.dir, name), { mode: 0o755 });
+    const key = join(this.dir, 'munge', 'key');
+    writeFileSync(key, Buffer.alloc(1024, 'loopback'), { mode: 0o400 });
+    const at = (name: string): string => join(this.dir, 'munge', name);
+    this.#spawn('munged', [
+      ...['--foreground', '--force', `--key-file=${key}`, `--socket=${at('socket')}`],
+      ...[`--pid-file=${at('pid')}`, `--log-file=${at('log')}`, `--seed-file=${at('seed')}`],
+    ]);
+    writeFileSync(join(this.dir, 'slurm.conf'), this.#config(await freePorts(3)));
+    await sleep(500);
+    this.#spawn('slurmctld', ['-D', '-f', join(this.dir, 'slurm.conf')]);
+    for (const node of ['n1', 'n2'])
+      this.#spawn('slurmd', ['-D', '-N', node, '-f', join(this.dir, 'slurm.conf')]);
+    for (let tries = 0; tries < 60; tries++) {
+      const { stdout } = spawnSync('sinfo', ['-h', '-o', '%D %T'], { env: this.env, encoding: 'utf8' });
+      if (stdout.includes('2 idle')) return;
+      await sleep(500);
+    }
+    throw new Error(
+      `the cluster did not come up: ${spawnSync('sinfo', [], { env: this.env, encoding: 'utf8' }).stdout}`,
+    );
+  }
+
+  async stop(): Promise<void> {
+    spawnSync('scancel', ['-u', 'root'], { env: this.env });
+    await sleep(500);
+    for (const child of this.#children.reverse()) {
+      child.kill('SIGTERM');
+      await Promise.race([new Promise((resolve) => child.once('exit', resolve)), sleep(5000)]);
+      if (child.exitCode === null) child.kill('SIGKILL');
+    }
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  client(program: string, ...words: string[]): string {
+    return execFileSync(program, words, { env: this.env, encoding: 'utf8', stdio: 'pipe' });
+  }
+
+  #spawn(program: string, words: readonly string[]): void {
+    this.#children.push(spawn(program, words, { env: this.env, stdio: 'ignore' }));
+  }
+
+  #config([control = 0, first = 0, second = 0]: readonly number[]): string {
+    const host = execFileSync('hostname', ['-s'], { encoding: 'utf8' }).trim();
+    const node = (name: string, port: number): string =>
+      `NodeName=${name} NodeHostname=${host} NodeAddr=127.0.0.1 Port=${port} CPUs=${CPUS} State=UNKNOWN`;
+    return [
+      'ClusterName=loopback',
+      `SlurmctldHost=${host}(127.0.0.1)`,
+      `SlurmctldPort=${control}`,
+      'SlurmUser=root',
+      'SlurmdUser=root',
+      'AuthType=auth/munge',
+      `AuthInfo=socket=${join(this.dir, 'munge', 'socket')}`,
+      'CredType=cred/munge',
+      `StateSaveLocation=${join(this.dir, 'state')}`,
+      `SlurmdSpoolDir=${join(this.dir, '%n')}`,
+      `SlurmctldPidFile=${join(this.dir, 'slurmctld.pid')}`,
+      `SlurmdPidFile=${join(this.dir, '%n.pid')}`,
+      `SlurmctldLogFile=${join(this.dir, 'slurmctld.log')}`,
+      `SlurmdLogFile=${join(this.dir, '%n.log')}`,
+      'SlurmdParameters=config_overrides',
+      'ProctrackType=proctrack/linuxproc',
+      'TaskPlugin=task/none',
+      'SelectType=select/cons_tres',
+      'SelectTypeParameters=CR_CPU',
+      'SchedulerParameters=sched_min_interval=100000',
+      'ReturnToService=2',
+      'MpiDefault=none',
+      'SwitchType=switch/none',
+      'JobAcctGatherType=jobacct_gather/none',
+      'AccountingStorageType=accounting_storage/none',
+      'MinJobAge=60',
+      'KillWait=5',
+      node('n1', first),
+      node('n2', second),
+      'PartitionName=batch Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP',
+      '',
+    ].join('\n');
+  }
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+        }),
+    ),
+  );
+  for (const server of servers) server.close();
+  return ports;
+}
