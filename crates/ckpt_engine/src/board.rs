@@ -61,6 +61,11 @@ impl CrcBoard {
         }
     }
 
+    /// Drops an item that nobody will wait for again.
+    pub fn forget(&self, item: ItemId) {
+        self.lock().slices.remove(&item);
+    }
+
     /// Wakes everybody who waits for slices that will not come.
     pub fn stop(&self) {
         self.lock().stopped = true;

@@ -1,13 +1,13 @@
 //! What the plan claims, checked: every index, range, size and name, before a byte is written.
 
 use crate::Error;
+use crate::cover::{Span, disjoint};
 use crate::plan::{Copy, CopyOp, Fill, Item, Plan, SourceTensor, TensorItem};
 use crate::value;
 use ckpt_tensor::dequant::Mxfp4;
 use ckpt_tensor::{Dtype, Kernel, Op};
 use ckpt_torch_dist::{TorchDtype, Value, save_object};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Component, Path};
 
 /// A plan whose claims hold, with names turned into what they stand for.
 pub struct Checked {
@@ -64,19 +64,26 @@ fn volume(shape: &[u64]) -> Option<u64> {
     shape.iter().try_fold(1u64, |product, &n| product.checked_mul(n))
 }
 
+/// Targets are plain relative paths, none the same as another or as a folder of another.
 fn check_paths(checked: &Checked) -> Result<(), Error> {
     let Checked { plan, objects, .. } = checked;
     let files = plan.files.iter().map(|file| &file.path);
     let archives = plan.archives.iter().map(|archive| &archive.path);
     let mut seen = HashSet::new();
+    let mut folders = HashSet::new();
     for path in files.chain(archives).chain([&plan.metadata.path]) {
-        let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-        if path.is_empty() || !inside {
-            return Err(fault(format!("path {path} leaves the checkpoint")));
+        // Separators, drives and streams of every system that we run on.
+        let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':', '\0']);
+        if !path.split('/').all(plain) {
+            return Err(fault(format!("path {path:?} is not a plain path inside the checkpoint")));
         }
-        if !seen.insert(path) {
+        folders.extend(path.match_indices('/').map(|(at, _)| &path[..at]));
+        if !seen.insert(path.as_str()) {
             return Err(fault(format!("path {path} is there twice")));
         }
+    }
+    if let Some(path) = seen.intersection(&folders).next() {
+        return Err(fault(format!("path {path} is a file and a folder")));
     }
     for archive in &plan.archives {
         if !objects.contains_key(&archive.object) {
@@ -91,7 +98,7 @@ fn check_items(checked: &Checked) -> Result<(), Error> {
     if names.len() != checked.plan.keys.len() {
         return Err(fault("a key is there twice".into()));
     }
-    let mut chunks: HashMap<usize, Vec<Region>> = HashMap::new();
+    let mut chunks: HashMap<usize, Vec<Span>> = HashMap::new();
     for item in checked.plan.files.iter().flat_map(|file| &file.items) {
         match item {
             Item::Object(object) => {
@@ -113,27 +120,15 @@ fn check_items(checked: &Checked) -> Result<(), Error> {
     }
     for (at, key) in checked.plan.keys.iter().enumerate() {
         let grid = chunks.remove(&at).unwrap_or_default();
-        let stored: u64 = grid.iter().filter_map(|(_, sizes)| volume(sizes)).sum();
-        if Some(stored) != volume(&key.shape) || overlap(&grid) {
+        let stored =
+            grid.iter().try_fold(0u64, |sum, (_, sizes)| volume(sizes).and_then(|n| sum.checked_add(n)));
+        let whole = volume(&key.shape);
+        // An empty tensor needs a chunk too, or nobody would find it in the checkpoint.
+        if grid.is_empty() || whole.is_none() || stored != whole || !disjoint(grid) {
             return Err(fault(format!("the chunks of {} do not cover it exactly once", key.key)));
         }
     }
     Ok(())
-}
-
-/// A box: where it starts and its size, axis by axis.
-type Region<'a> = (&'a [u64], &'a [u64]);
-
-/// Whether two boxes of a list share an element. Boxes are swept along the first axis on which they differ.
-fn overlap(boxes: &[Region]) -> bool {
-    let mut order: Vec<_> = boxes.to_vec();
-    order.sort();
-    let meets =
-        |a: &Region, b: &Region| (0..a.0.len()).all(|d| a.0[d] < b.0[d] + b.1[d] && b.0[d] < a.0[d] + a.1[d]);
-    order.iter().enumerate().any(|(i, a)| {
-        let after = &order[i + 1..];
-        after.iter().take_while(|b| a.0.is_empty() || b.0[0] < a.0[0] + a.1[0]).any(|b| meets(a, b))
-    })
 }
 
 fn check_tensor_item(checked: &Checked, item: &TensorItem) -> Result<(), Error> {
@@ -156,9 +151,7 @@ fn check_tensor_item(checked: &Checked, item: &TensorItem) -> Result<(), Error> 
     for copy in &item.copies {
         covered = covered.saturating_add(check_copy(checked, item, copy).map_err(|what| wrong(&what))?);
     }
-    let boxes: Vec<_> =
-        item.copies.iter().map(|copy| (copy.start.as_slice(), copy.size.as_slice())).collect();
-    if overlap(&boxes) {
+    if !disjoint(item.copies.iter().map(|copy| (copy.start.as_slice(), copy.size.as_slice()))) {
         return Err(wrong("is written twice in places"));
     }
     if Some(covered) != elements && item.fill != Some(Fill::Zero) {

@@ -227,6 +227,9 @@ fn as_plan(
         if *size != header.shape.as_slice() {
             return Err(wrong(&format!("is {:?}, the index says {size:?}", header.shape)));
         }
+        if header.shape.contains(&0) {
+            continue;
+        }
         let dtype = Dtype::from_torch(header.dtype.name()).ok_or_else(|| wrong("has an unknown dtype"))?;
         copies.entry(&entry.key).or_default().push(Copy {
             tensor: tensors.len(),

@@ -43,6 +43,7 @@ impl Error {
             Error::Write { source, .. } => match Errno::from_io_error(source) {
                 Some(Errno::NOSPC | Errno::DQUOT) => "DISK_FULL",
                 Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => "TARGET_PERMISSION",
+                Some(Errno::NOTDIR | Errno::EXIST) => "TARGET_NOT_DIRECTORY",
                 _ => "WRITE_FAILED",
             },
         }

@@ -2,192 +2,203 @@
 
 use crate::Error;
 use crate::check::Checked;
+use crate::pack::Packed;
 use crate::plan::{Copy, CopyOp, TensorItem};
+use crate::read::Reader;
+use crate::scales::Scales;
 use ckpt_safetensors::Source;
-use ckpt_tensor::boxes::BoxCopy;
-use ckpt_tensor::dequant::{Block, Mxfp4, Target};
-use ckpt_tensor::{Dim, Dtype, Kernel, Op, Window, copy_box};
+use ckpt_tensor::{BoxCopy, Dim, Dtype, Window, copy_box};
 
-/// Reads of strided boxes may cover at most this many times the bytes that they are for.
-const READ_WASTE: u64 = 2;
-/// Below this, one read costs more than the bytes between.
-const SMALL_READ: u64 = 64 << 10;
+/// Runs at least this long are read straight into place when no element changes.
+const IN_PLACE: u64 = 16 << 10;
+/// Payload is gathered and summed in tiles that stay in the cache between the two.
+const TILE: usize = 1 << 20;
 
-/// Fills ranges of payloads; owns the scratch memory that reads go through.
+/// An item's copies as boxes over its payload.
+pub struct Pieces<'a> {
+    item: &'a TensorItem,
+    boxes: Vec<BoxCopy>,
+    /// Elements are neighbours in the payload that are far apart in the source.
+    scattered: bool,
+}
+
+impl<'a> Pieces<'a> {
+    pub fn new(item: &'a TensorItem) -> Self {
+        let steps = row_major(&item.extent);
+        let boxes: Vec<BoxCopy> = item.copies.iter().map(|copy| as_box(copy, &steps)).collect();
+        let apart = |piece: &BoxCopy| piece.dims.last().is_some_and(|dim| dim.source != 1);
+        let scattered = boxes.iter().any(apart);
+        Pieces { item, boxes, scattered }
+    }
+
+    /// Bytes to fill in one call. Narrow tiles of a transposed source would each read all of its rows again.
+    pub fn tile(&self) -> usize {
+        if self.scattered { usize::MAX } else { TILE }
+    }
+}
+
+/// The box of a copy over the payload, whose row-major element steps are `steps`.
+fn as_box(copy: &Copy, steps: &[u64]) -> BoxCopy {
+    let axes = copy.size.iter().zip(&copy.strides).zip(steps);
+    let dims = axes.map(|((&count, &source), &target)| Dim { count, source, target }).collect();
+    let target = copy.start.iter().zip(steps).map(|(at, step)| at * step).sum();
+    let mut piece = BoxCopy { source: copy.offset, target, dims };
+    piece.merge();
+    piece
+}
+
+/// Fills ranges of payloads.
 pub struct Filler<'a> {
     checked: &'a Checked,
-    sources: &'a [Source],
-    scratch: Vec<u8>,
-    /// Bytes read from sources so far.
-    pub bytes_read: u64,
+    pub reader: Reader<'a>,
 }
 
 impl<'a> Filler<'a> {
+    /// `scratch`: bytes that sources are read through.
     pub fn new(checked: &'a Checked, sources: &'a [Source], scratch: usize) -> Self {
-        Filler { checked, sources, scratch: vec![0; scratch], bytes_read: 0 }
+        Filler { checked, reader: Reader::new(sources, scratch) }
     }
 
-    /// Writes the payload's elements from `begin` on into `out`, as many as it holds.
+    /// Has the sources of a scattered item brought into the page cache: reading them in the item's order would go
+    /// through a cold disk page by page.
+    pub fn announce(&self, pieces: &Pieces) {
+        if !pieces.scattered {
+            return;
+        }
+        for (copy, piece) in pieces.item.copies.iter().zip(&pieces.boxes) {
+            let tensor = &self.checked.plan.tensors[copy.tensor];
+            // Elements below a byte: the range comes out too long, and is cut to the tensor.
+            let size = u64::from(self.checked.tensor_dtypes[copy.tensor].bits()).div_ceil(8);
+            let begin = (tensor.begin + piece.source * size).min(tensor.end);
+            let end = (begin + piece.source_span() * size).min(tensor.end);
+            self.reader.will_need(tensor.source, begin, end - begin);
+        }
+    }
+
+    /// Writes the elements of an item's payload from `begin` on into `out`, as many as it holds.
     pub fn fill(&mut self, item: &TensorItem, begin: u64, out: &mut [u8]) -> Result<(), Error> {
+        self.fill_pieces(&Pieces::new(item), begin, out)
+    }
+
+    /// As `fill`, for a caller who fills an item in many steps.
+    pub fn fill_pieces(&mut self, pieces: &Pieces, begin: u64, out: &mut [u8]) -> Result<(), Error> {
+        let item = pieces.item;
         let (to, torch) = self.checked.key_dtypes[item.key];
         let end = begin + out.len() as u64 / torch.size();
         if item.fill.is_some() {
             out.fill(0);
         }
-        let steps = row_major(&item.extent);
-        for copy in &item.copies {
-            let dims = (0..item.extent.len())
-                .map(|d| Dim { count: copy.size[d], source: copy.strides[d], target: steps[d] })
-                .collect();
-            let target = copy.start.iter().zip(&steps).map(|(at, step)| at * step).sum();
-            let mut pieces = Vec::new();
-            BoxCopy { source: copy.offset, target, dims }
-                .intersect(begin, end, &mut |piece| pieces.push(piece));
-            for mut piece in pieces {
-                piece.merge();
-                self.copy(copy, &piece, begin, out, to)?;
+        let mut inside = Vec::new();
+        for (copy, piece) in item.copies.iter().zip(&pieces.boxes) {
+            piece.intersect(begin, end, &mut |part| inside.push(part));
+            let work = Task { copy, from: self.checked.tensor_dtypes[copy.tensor], to, begin };
+            for mut part in inside.drain(..) {
+                part.merge();
+                self.copy(&work, &part, out)?;
             }
         }
         Ok(())
     }
 
-    fn copy(
-        &mut self,
-        copy: &Copy,
-        piece: &BoxCopy,
-        begin: u64,
-        out: &mut [u8],
-        to: Dtype,
-    ) -> Result<(), Error> {
-        let tensor = &self.checked.plan.tensors[copy.tensor];
-        let from = self.checked.tensor_dtypes[copy.tensor];
-        if let (true, None, Some(size)) = (is_run(piece) && from == to, &copy.op, to.size()) {
-            let at = (piece.target - begin) as usize * size;
-            let bytes = &mut out[at..at + piece.volume() as usize * size];
-            return self.read(tensor.source, tensor.begin + piece.source * size as u64, bytes);
+    fn copy(&mut self, task: &Task, piece: &BoxCopy, out: &mut [u8]) -> Result<(), Error> {
+        if task.changes_nothing() && self.copy_runs(task, piece, out)? {
+            return Ok(());
         }
-        let bits =
-            if matches!(copy.op, Some(CopyOp::DequantMxfp4 { .. })) { 4 } else { u64::from(from.bits()) };
+        let tensor = &self.checked.plan.tensors[task.copy.tensor];
+        let bits = task.source_bits();
         // A window of packed elements begins at a whole byte.
         let origin = piece.source - piece.source % (8 / bits).max(1);
         let span = ((piece.source - origin + piece.source_span()) * bits).div_ceil(8);
         let useful = (piece.volume() * bits).div_ceil(8);
-        let fits = span <= self.scratch.len() as u64 && span <= (READ_WASTE * useful).max(SMALL_READ);
-        match if fits { None } else { widest(piece) } {
+        let capacity = self.reader.capacity() as u64;
+        // The scales of a quantised tensor go by the place of an element in it, so its windows stay as they are.
+        let packed = if task.is_quantized() { None } else { Packed::new(piece, bits / 8) }
+            .filter(|_| useful <= capacity);
+        if let Some(packed) = packed {
+            let size = bits / 8;
+            let positions = packed.runs().map(|run| tensor.begin + run * size);
+            let loaded = self.reader.gather(tensor.source, positions, (packed.run * size) as usize)?;
+            let window = Window { bytes: self.reader.bytes(&loaded), origin: 0 };
+            copy_box(&Scales::default().kernel(task)?, window, out, task.begin, &packed.copy);
+            return Ok(());
+        }
+        match piece.widest().filter(|_| span > capacity) {
             Some(axis) => {
                 let step = piece.dims[axis].count.div_ceil(2);
-                let halves: Vec<BoxCopy> = piece.split(axis, step).collect();
-                for mut half in halves {
+                for mut half in piece.split(axis, step) {
                     half.merge();
-                    self.copy(copy, &half, begin, out, to)?;
+                    self.copy(task, &half, out)?;
                 }
                 Ok(())
             }
             None => {
-                let scales = self.scales(copy, piece)?;
-                let mut scratch = std::mem::take(&mut self.scratch);
-                let bytes = &mut scratch[..span as usize];
-                let read = self.read(tensor.source, tensor.begin + origin * bits / 8, bytes);
-                if read.is_ok() {
-                    let kernel = scales.kernel(copy, from, to)?;
-                    copy_box(&kernel, Window { bytes, origin }, out, begin, piece);
-                }
-                self.scratch = scratch;
-                read
+                let scales = Scales::read(self.checked, &mut self.reader, task, piece)?;
+                let loaded =
+                    self.reader.load(tensor.source, tensor.begin + origin * bits / 8, span as usize)?;
+                let window = Window { bytes: self.reader.bytes(&loaded), origin };
+                copy_box(&scales.kernel(task)?, window, out, task.begin, piece);
+                Ok(())
             }
         }
     }
 
-    fn read(&mut self, source: usize, position: u64, bytes: &mut [u8]) -> Result<(), Error> {
-        self.bytes_read += bytes.len() as u64;
-        Ok(self.sources[source].read_at(bytes, position)?)
-    }
-
-    /// The scales of the part of a quantised tensor that a piece touches.
-    fn scales(&mut self, copy: &Copy, piece: &BoxCopy) -> Result<Scales, Error> {
-        let last = piece.source + piece.source_span() - 1;
-        let (scale, first, count) = match copy.op {
-            Some(CopyOp::DequantBlock { scale, block, columns }) => {
-                let row = |element: u64| element / columns / block[0];
-                let width = columns.div_ceil(block[1]);
-                (scale, row(piece.source) * width, (row(last) - row(piece.source) + 1) * width)
-            }
-            Some(CopyOp::DequantMxfp4 { scale }) => {
-                let group = |element: u64| element / Mxfp4::GROUP;
-                (scale, group(piece.source), group(last) - group(piece.source) + 1)
-            }
-            _ => return Ok(Scales::default()),
+    /// Reads a box straight into place if it is made of long runs; `false` when it is not.
+    fn copy_runs(&mut self, task: &Task, piece: &BoxCopy, out: &mut [u8]) -> Result<bool, Error> {
+        let (run, outer) = match piece.dims.split_last() {
+            None => (1, &[][..]),
+            Some((last, outer)) if last.source == 1 && last.target == 1 => (last.count, outer),
+            Some(_) => return Ok(false),
         };
-        let tensor = &self.checked.plan.tensors[scale];
-        let dtype = self.checked.tensor_dtypes[scale];
-        let size = u64::from(dtype.bits() / 8);
-        let mut raw = vec![0; (count * size) as usize];
-        self.read(tensor.source, tensor.begin + first * size, &mut raw)?;
-        if dtype == Dtype::U8 {
-            return Ok(Scales { first, raw, values: Vec::new() });
+        let size = task.source_bits() / 8;
+        if run * size < IN_PLACE && !outer.is_empty() {
+            return Ok(false);
         }
-        let mut wide = vec![0; count as usize * 4];
-        let kernel = Kernel::new(dtype, Dtype::F32, Op::None).ok_or_else(|| no_cast(dtype, Dtype::F32))?;
-        let dims = vec![Dim { count, source: 1, target: 1 }];
-        copy_box(
-            &kernel,
-            Window { bytes: &raw, origin: 0 },
-            &mut wide,
-            0,
-            &BoxCopy { source: 0, target: 0, dims },
-        );
-        let values = wide.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        Ok(Scales { first, raw: Vec::new(), values })
-    }
-}
-
-/// Scales read for one piece, from scale number `first` on.
-#[derive(Default)]
-struct Scales {
-    first: u64,
-    raw: Vec<u8>,
-    values: Vec<f32>,
-}
-
-impl Scales {
-    fn kernel(&self, copy: &Copy, from: Dtype, to: Dtype) -> Result<Kernel<'_>, Error> {
-        let target = || Target::new(to).ok_or_else(|| no_cast(from, to));
-        Ok(match copy.op {
-            None => Kernel::new(from, to, Op::None).ok_or_else(|| no_cast(from, to))?,
-            Some(CopyOp::MinusOne) => Kernel::new(from, to, Op::MinusOne).ok_or_else(|| no_cast(from, to))?,
-            Some(CopyOp::DequantBlock { block, columns, .. }) => {
-                let first_row = self.first / columns.div_ceil(block[1]);
-                Kernel::Block(Block { target: target()?, columns, block, scales: &self.values, first_row })
+        let tensor = &self.checked.plan.tensors[task.copy.tensor];
+        let count: u64 = outer.iter().map(|dim| dim.count).product();
+        for index in 0..count {
+            let (mut index, mut source, mut target) = (index, piece.source, piece.target - task.begin);
+            for dim in outer.iter().rev() {
+                source += index % dim.count * dim.source;
+                target += index % dim.count * dim.target;
+                index /= dim.count;
             }
-            Some(CopyOp::DequantMxfp4 { .. }) => {
-                Kernel::Mxfp4(Mxfp4 { target: target()?, scales: &self.raw, first: self.first })
-            }
-        })
+            let place = &mut out[(target * size) as usize..((target + run) * size) as usize];
+            self.reader.fill(tensor.source, tensor.begin + source * size, place)?;
+        }
+        Ok(true)
     }
 }
 
-fn no_cast(from: Dtype, to: Dtype) -> Error {
-    Error::Plan(format!("no cast from {} to {}", from.safetensors_name(), to.safetensors_name()))
+/// A copy between two element types, into a target that begins at payload element `begin`.
+pub struct Task<'a> {
+    pub copy: &'a Copy,
+    pub from: Dtype,
+    pub to: Dtype,
+    pub begin: u64,
 }
 
-/// Whether source and target are each one contiguous run.
-fn is_run(piece: &BoxCopy) -> bool {
-    match piece.dims.as_slice() {
-        [] => true,
-        [dim] => dim.source == 1 && dim.target == 1,
-        _ => false,
+impl Task<'_> {
+    fn changes_nothing(&self) -> bool {
+        self.from == self.to && self.copy.op.is_none()
     }
-}
 
-/// The axis with the widest step through the source; None for a single element.
-fn widest(piece: &BoxCopy) -> Option<usize> {
-    (0..piece.dims.len()).max_by_key(|&axis| piece.dims[axis].source)
+    fn is_quantized(&self) -> bool {
+        matches!(self.copy.op, Some(CopyOp::DequantBlock { .. } | CopyOp::DequantMxfp4 { .. }))
+    }
+
+    /// Bits of an element as offsets and strides count them.
+    fn source_bits(&self) -> u64 {
+        match self.copy.op {
+            Some(CopyOp::DequantMxfp4 { .. }) => 4,
+            _ => u64::from(self.from.bits()),
+        }
+    }
 }
 
 fn row_major(shape: &[u64]) -> Vec<u64> {
     let mut steps = vec![1; shape.len()];
-    for d in (1..shape.len()).rev() {
-        steps[d - 1] = steps[d] * shape[d];
+    for axis in (1..shape.len()).rev() {
+        steps[axis - 1] = steps[axis] * shape[axis];
     }
     steps
 }

@@ -2,11 +2,11 @@
 
 use crate::Error;
 use crate::check::Checked;
+use crate::disk::{Disk, WriteMode};
 use crate::layout::Layout;
 use crate::plan::Item;
 use ckpt_torch_dist::{Chunk, Metadata, StorageEntry, TensorEntry, save_object, write_metadata};
-use std::fs::{self, File};
-use std::io::Write;
+use std::io;
 use std::path::Path;
 
 /// The bytes of `.metadata` for a finished set of files.
@@ -54,31 +54,45 @@ pub fn metadata(checked: &Checked, layout: &Layout) -> Vec<u8> {
     write_metadata(&Metadata { tensors, bytes, storage, checkpoint_id, save_id })
 }
 
-/// Writes the archives, then `.metadata`: its presence says that everything else is there.
-pub fn write_index(root: &Path, checked: &Checked, layout: &Layout, sync: bool) -> Result<u64, Error> {
-    let mut written = 0;
+/// Writes the archives, then `.metadata`: its presence says that everything else is there. Returns their paths and
+/// lengths.
+pub fn write_index(
+    disk: &dyn Disk,
+    root: &Path,
+    sync: bool,
+    checked: &Checked,
+    layout: &Layout,
+) -> Result<Vec<(String, u64)>, Error> {
+    let mut written = Vec::new();
+    let mut write = |path: &str, bytes: Vec<u8>| -> Result<(), Error> {
+        write_whole(disk, root, sync, path, &bytes)?;
+        written.push((path.to_string(), bytes.len() as u64));
+        Ok(())
+    };
     for archive in &checked.plan.archives {
         let name = archive.path.rsplit('/').next().unwrap_or(&archive.path);
-        let stem = name.split('.').next().unwrap_or(name);
-        written += write_whole(
-            &root.join(&archive.path),
-            &save_object(&checked.values[&archive.object], stem),
-            sync,
-        )?;
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        write(&archive.path, save_object(&checked.values[&archive.object], stem))?;
     }
-    written += write_whole(&root.join(&checked.plan.metadata.path), &metadata(checked, layout), sync)?;
+    write(&checked.plan.metadata.path, metadata(checked, layout))?;
     Ok(written)
 }
 
-fn write_whole(path: &Path, bytes: &[u8], sync: bool) -> Result<u64, Error> {
-    let io = |source| Error::write(path, source);
+fn write_whole(disk: &dyn Disk, root: &Path, sync: bool, path: &str, bytes: &[u8]) -> Result<(), Error> {
+    let path = root.join(path);
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(io)?;
+        disk.create_folder(parent).map_err(|source| Error::write(parent, source))?;
     }
-    let mut file = File::create(path).map_err(io)?;
-    file.write_all(bytes).map_err(io)?;
-    if sync {
-        file.sync_all().map_err(io)?;
+    let io = |source| Error::write(&path, source);
+    let file = disk.create(&path, WriteMode::Buffered).map_err(io)?;
+    let mut done = 0;
+    while done < bytes.len() {
+        match file.write(&bytes[done..], done as u64) {
+            Ok(0) => return Err(io(io::ErrorKind::WriteZero.into())),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(io(error)),
+        }
     }
-    Ok(bytes.len() as u64)
+    file.finish(bytes.len() as u64, sync).map_err(io)
 }

@@ -2,9 +2,10 @@
 
 use crate::Error;
 use crate::check::Checked;
-use crate::plan::Item;
-use ckpt_torch_dist::{PayloadPhase, TensorItem, TorchDtype};
+use crate::plan::{Item, TensorItem};
+use ckpt_torch_dist::{PayloadPhase, TorchDtype};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Payloads begin at multiples of 64 in the file, not only in their item: so segments cut no element in two.
 const ALIGNED: PayloadPhase = PayloadPhase { modulus: 64, residue: 0 };
@@ -22,6 +23,15 @@ impl Placed {
     pub fn len(&self) -> u64 {
         self.prefix + self.payload + self.trailer
     }
+
+    pub fn payload_at(&self) -> u64 {
+        self.start + self.prefix
+    }
+
+    pub fn trailer_at(&self) -> u64 {
+        self.payload_at() + self.payload
+    }
+
     pub fn end(&self) -> u64 {
         self.start + self.len()
     }
@@ -36,59 +46,77 @@ pub struct FileLayout {
     pub(crate) items: Vec<Placed>,
 }
 
+impl FileLayout {
+    pub fn item_count(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The items that have bytes in a range of the file.
+    pub(crate) fn overlapping(&self, begin: u64, end: u64) -> Range<usize> {
+        let first = self.items.partition_point(|placed| placed.end() <= begin);
+        let last = self.items.partition_point(|placed| placed.start < end);
+        first..last.max(first)
+    }
+}
+
 pub struct Layout {
     pub files: Vec<FileLayout>,
 }
 
 impl Layout {
     /// Items back to back, in the plan's order.
-    pub fn new(checked: &Checked) -> Result<Self, Error> {
+    pub(crate) fn new(checked: &Checked) -> Result<Self, Error> {
         // What surrounds a payload depends on its shape, dtype and alignment; a model has few of them.
         let mut known: HashMap<(TorchDtype, &[u64], u64), (u64, u64)> = HashMap::new();
-        let files = checked.plan.files.iter().map(|file| {
+        let mut files = Vec::with_capacity(checked.plan.files.len());
+        for file in &checked.plan.files {
             let mut items = Vec::with_capacity(file.items.len());
-            let (mut at, mut payload_bytes) = (0, 0);
+            let (mut at, mut payload_bytes) = (0u64, 0);
             for item in &file.items {
                 let placed = match item {
                     Item::Object(object) => {
                         let bytes = checked.objects[&object.object].len() as u64;
                         Placed { start: at, prefix: bytes, payload: 0, trailer: 0 }
                     }
-                    Item::Tensor(tensor) => {
-                        let dtype = checked.key_dtypes[tensor.key].1;
-                        let (prefix, trailer) =
-                            match known.get(&(dtype, tensor.sizes.as_slice(), at % ALIGNED.modulus)) {
-                                Some(&lengths) => lengths,
-                                None => {
-                                    let item = tensor_item(checked, item, at)?;
-                                    let lengths = (item.prefix().len() as u64, item.trailer_len());
-                                    known.insert(
-                                        (dtype, tensor.sizes.as_slice(), at % ALIGNED.modulus),
-                                        lengths,
-                                    );
-                                    lengths
-                                }
-                            };
+                    Item::Tensor(item) => {
+                        let dtype = checked.key_dtypes[item.key].1;
+                        let kind = (dtype, item.sizes.as_slice(), at % ALIGNED.modulus);
+                        let (prefix, trailer) = match known.get(&kind) {
+                            Some(&lengths) => lengths,
+                            None => {
+                                let archive = item_archive(checked, item, at)?;
+                                let lengths = (archive.prefix().len() as u64, archive.trailer_len());
+                                known.insert(kind, lengths);
+                                lengths
+                            }
+                        };
                         let payload =
-                            dtype.bytes_of(&tensor.sizes).map_err(|error| Error::Plan(error.to_string()))?;
+                            dtype.bytes_of(&item.sizes).map_err(|error| Error::Plan(error.to_string()))?;
                         Placed { start: at, prefix, payload, trailer }
                     }
                 };
+                // Payloads are below 2^63 and the rest of an item is small.
                 at = at
                     .checked_add(placed.len())
-                    .ok_or_else(|| Error::Plan(format!("{} is too large", file.path)))?;
+                    .filter(|&end| i64::try_from(end).is_ok())
+                    .ok_or_else(|| Error::Plan(format!("{} would be larger than 2^63 bytes", file.path)))?;
                 payload_bytes += placed.payload;
                 items.push(placed);
             }
-            Ok(FileLayout { path: file.path.clone(), rank: file.rank, bytes: at, payload_bytes, items })
-        });
-        Ok(Layout { files: files.collect::<Result<_, Error>>()? })
+            let (path, rank) = (file.path.clone(), file.rank);
+            files.push(FileLayout { path, rank, bytes: at, payload_bytes, items });
+        }
+        Ok(Layout { files })
     }
 }
 
 /// The archive around a tensor item that begins at `start`.
-pub fn tensor_item(checked: &Checked, item: &Item, start: u64) -> Result<TensorItem, Error> {
-    let Item::Tensor(item) = item else { unreachable!("objects have no payload") };
+pub fn item_archive(
+    checked: &Checked,
+    item: &TensorItem,
+    start: u64,
+) -> Result<ckpt_torch_dist::TensorItem, Error> {
     let dtype = checked.key_dtypes[item.key].1;
-    TensorItem::new(dtype, &item.sizes, start, Some(ALIGNED)).map_err(|error| Error::Plan(error.to_string()))
+    ckpt_torch_dist::TensorItem::new(dtype, &item.sizes, start, Some(ALIGNED))
+        .map_err(|error| Error::Plan(error.to_string()))
 }

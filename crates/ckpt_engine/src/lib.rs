@@ -2,27 +2,36 @@
 //! checkpoint's files. The plan is input and is not trusted; the engine never learns a model's name.
 
 mod board;
+mod buffer;
 mod check;
 mod checkpoint;
+mod cover;
+mod disk;
 mod error;
 mod fill;
 mod index;
 mod journal;
 mod layout;
+mod pack;
 mod plan;
+mod read;
 mod run;
+mod scales;
 mod segment;
 mod stats;
 mod value;
 mod verify;
+mod workers;
 mod writer;
 
 pub use checkpoint::{Checkpoint, TensorReader};
 pub use ckpt_safetensors::ReadMode;
+pub use disk::{Disk, SystemDisk, TargetFile, WriteMode};
 pub use error::Error;
 pub use layout::{FileLayout, Layout};
 pub use plan::Plan;
-pub use run::{Control, JournalOptions, Options, Progress, Report, execute, index, lay_out};
+pub use run::{
+    Control, JournalOptions, Options, Progress, Report, execute, execute_on, index, index_on, lay_out,
+};
 pub use stats::{FloatStats, Stats, tensor_stats};
 pub use verify::{Findings, verify_against, verify_structure};
-pub use writer::WriteMode;

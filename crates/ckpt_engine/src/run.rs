@@ -1,38 +1,33 @@
-//! The run: workers take segments in order, fill and write them; every buffer is allocated once.
+//! A run from a plan to finished files: check, lay out, open everything, work, finish, index.
 
 use crate::Error;
-use crate::board::CrcBoard;
 use crate::check::{Checked, check};
-use crate::fill::Filler;
+use crate::disk::{Disk, SystemDisk, WriteMode};
 use crate::index::write_index;
-use crate::journal::{Journal, Resumed, SegmentRecord};
+use crate::journal::{Journal, Resumed};
 use crate::layout::{FileLayout, Layout};
 use crate::plan::Plan;
-use crate::segment::Work;
-use crate::writer::{Buffer, WriteMode, Writer};
+use crate::workers::{Workers, segment_size};
+use crate::writer::Writer;
 use ckpt_safetensors::{ReadMode, Source};
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// Large enough for a disk to run at speed, small enough that a few of them fit any budget.
-const SEGMENT: usize = 8 << 20;
-const SCRATCH: usize = 2 << 20;
-const TICK: Duration = Duration::from_millis(100);
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 pub struct Options {
     /// Existing directory that all paths of the plan are relative to.
     pub root: PathBuf,
     /// Only the files of this rank.
     pub rank: Option<u32>,
+    /// Workers; `None` for what the machine and the budget allow.
     pub threads: Option<usize>,
     /// Bytes for buffers.
     pub memory: usize,
     pub read_mode: ReadMode,
+    /// `None` for the fastest that the filesystem allows.
     pub write_mode: Option<WriteMode>,
+    /// Wait until everything is on the disk.
     pub sync: bool,
     /// Where finished segments are noted, so that another run of the same plan goes on from there.
     pub journal: Option<JournalOptions>,
@@ -52,6 +47,7 @@ pub struct Control<'a> {
     pub on_progress: &'a mut dyn FnMut(Progress),
 }
 
+/// Payload bytes done and planned, and the key of an item that is being written.
 pub struct Progress {
     pub done: u64,
     pub total: u64,
@@ -60,21 +56,20 @@ pub struct Progress {
 
 #[derive(Debug)]
 pub struct Report {
+    pub items: usize,
+    pub payload_bytes: u64,
     pub bytes_read: u64,
     pub bytes_written: u64,
     /// Payload bytes that an earlier run had finished.
     pub bytes_resumed: u64,
     pub seconds: f64,
     pub threads: usize,
+    /// Bytes of buffers that were in use.
+    pub memory: usize,
     pub read_mode: ReadMode,
     pub write_mode: WriteMode,
-    pub layout: Vec<(String, u64)>,
-}
-
-struct Segment {
-    file: usize,
-    begin: u64,
-    length: usize,
+    /// Files of this run with their lengths.
+    pub files: Vec<(String, u64)>,
 }
 
 /// Checks a plan and tells the files it makes, without reading or writing any.
@@ -83,58 +78,111 @@ pub fn lay_out(plan: Plan) -> Result<Layout, Error> {
 }
 
 /// Writes the files of a plan into `options.root`; `index` completes them.
+///
+/// Errors: `Plan` before anything is touched; `Source`, `Write` and `Interrupted` may leave incomplete files behind.
 pub fn execute(plan: Plan, options: &Options, control: &mut Control) -> Result<Report, Error> {
+    execute_on(&SystemDisk, plan, options, control)
+}
+
+/// As `execute`, with the file calls of `disk`.
+pub fn execute_on(
+    disk: &dyn Disk,
+    plan: Plan,
+    options: &Options,
+    control: &mut Control,
+) -> Result<Report, Error> {
     let began = Instant::now();
     let checked = check(plan)?;
     let layout = Layout::new(&checked)?;
-    let sources =
-        checked.plan.sources.iter().map(|file| Source::open(&file.path, file.bytes, options.read_mode));
-    let sources = sources.collect::<Result<Vec<_>, _>>()?;
-    let mine = |rank: u32| options.rank.is_none_or(|only| only == rank);
-    let journal = options
-        .journal
-        .as_ref()
-        .map(|journal| Journal::open(&options.root.join(&journal.path), &journal.digest, SEGMENT));
+    let sources = open_sources(disk, &checked, options.read_mode)?;
+    let journal = options.journal.as_ref().map(|journal| {
+        Journal::open(&options.root.join(&journal.path), &journal.digest, segment_size(&layout))
+    });
     let (journal, mut resumed) = match journal.transpose()? {
         Some((journal, resumed)) => (Some(journal), resumed),
         None => (None, Resumed::default()),
     };
-    let mut writers = Vec::with_capacity(layout.files.len());
-    for (at, file) in layout.files.iter().enumerate() {
-        writers.push(if mine(file.rank) { Some(open(options, at, file, &mut resumed)?) } else { None });
+    let writers = open_targets(disk, &layout, options, &mut resumed)?;
+    let mine =
+        || layout.files.iter().zip(&writers).filter_map(|(file, writer)| Some((file, writer.as_ref()?)));
+
+    let workers = Workers::new(&checked, &layout, &sources, &writers, options, journal, resumed);
+    let work = workers.run(control)?;
+    for source in &sources {
+        source.check_unchanged()?;
     }
-    let run = Run::new(&checked, &layout, &sources, &writers, options, journal, resumed);
-    run.work(control)?;
-    for (writer, file) in writers.iter().zip(&layout.files) {
-        if let Some(writer) = writer {
-            writer.finish(file.bytes, options.sync)?;
-        }
+    for (file, writer) in mine() {
+        writer.finish(file.bytes, options.sync)?;
     }
-    let bytes_written = layout.files.iter().filter(|file| mine(file.rank)).map(|file| file.bytes).sum();
+    let files: Vec<(String, u64)> = mine().map(|(file, _)| (file.path.clone(), file.bytes)).collect();
+    if options.sync {
+        sync_folders(disk, &options.root, files.iter().map(|(path, _)| path.as_str()))?;
+    }
     Ok(Report {
-        bytes_read: run.bytes_read.load(Ordering::Relaxed),
-        bytes_written,
-        bytes_resumed: run.resumed_bytes,
+        items: mine().map(|(file, _)| file.items.len()).sum(),
+        payload_bytes: mine().map(|(file, _)| file.payload_bytes).sum(),
+        bytes_read: work.bytes_read,
+        bytes_written: files.iter().map(|(_, bytes)| bytes).sum(),
+        bytes_resumed: work.bytes_resumed,
         seconds: began.elapsed().as_secs_f64(),
-        threads: run.threads,
-        read_mode: options.read_mode,
-        write_mode: writers.iter().flatten().next().map_or(WriteMode::Buffered, Writer::mode),
-        layout: layout.files.iter().map(|file| (file.path.clone(), file.bytes)).collect(),
+        threads: work.threads,
+        memory: work.memory,
+        read_mode: if work.direct_refused { ReadMode::Pread } else { options.read_mode },
+        write_mode: mine().next().map_or(WriteMode::Buffered, |(_, writer)| writer.mode()),
+        files,
     })
 }
 
-/// Writes the archives and `.metadata` of a plan whose files are complete: the last step of a conversion.
+/// Writes the archives and `.metadata` of a plan whose files are complete: the last step of a conversion. Returns the
+/// bytes written.
 pub fn index(plan: Plan, root: &Path, sync: bool) -> Result<u64, Error> {
+    index_on(&SystemDisk, plan, root, sync)
+}
+
+/// As `index`, with the file calls of `disk`.
+pub fn index_on(disk: &dyn Disk, plan: Plan, root: &Path, sync: bool) -> Result<u64, Error> {
     let checked = check(plan)?;
     let layout = Layout::new(&checked)?;
-    write_index(root, &checked, &layout, sync)
+    let files = write_index(disk, root, sync, &checked, &layout)?;
+    if sync {
+        sync_folders(disk, root, files.iter().map(|(path, _)| path.as_str()))?;
+    }
+    Ok(files.iter().map(|(_, bytes)| bytes).sum())
+}
+
+fn open_sources(disk: &dyn Disk, checked: &Checked, mode: ReadMode) -> Result<Vec<Source>, Error> {
+    let open = |path: &Path, bytes| {
+        let failed = |source| ckpt_safetensors::Error::Io { path: path.to_path_buf(), source };
+        Ok(Source::new(path, bytes, mode, disk.open(path).map_err(failed)?)?)
+    };
+    checked.plan.sources.iter().map(|source| open(&source.path, source.bytes)).collect()
+}
+
+/// One writer for each file of the plan; `None` for those of other ranks.
+fn open_targets(
+    disk: &dyn Disk,
+    layout: &Layout,
+    options: &Options,
+    resumed: &mut Resumed,
+) -> Result<Vec<Option<Writer>>, Error> {
+    let mine = |rank: u32| options.rank.is_none_or(|only| only == rank);
+    let mut open = |(at, file): (usize, &FileLayout)| {
+        mine(file.rank).then(|| open_target(disk, options, at, file, resumed)).transpose()
+    };
+    layout.files.iter().enumerate().map(&mut open).collect()
 }
 
 /// Opens a target file, with what an earlier run has left in it when the journal knows of any.
-fn open(options: &Options, at: usize, file: &FileLayout, resumed: &mut Resumed) -> Result<Writer, Error> {
+fn open_target(
+    disk: &dyn Disk,
+    options: &Options,
+    at: usize,
+    file: &FileLayout,
+    resumed: &mut Resumed,
+) -> Result<Writer, Error> {
     let path = options.root.join(&file.path);
     if resumed.segments.iter().any(|(number, _)| *number == at) {
-        if let Some(writer) = Writer::reopen(&path, file.bytes, options.write_mode) {
+        if let Some(writer) = Writer::reopen(disk, &path, file.bytes, options.write_mode) {
             return Ok(writer);
         }
         // The journal outlived its file: what it says of it is void.
@@ -142,177 +190,16 @@ fn open(options: &Options, at: usize, file: &FileLayout, resumed: &mut Resumed) 
         resumed.records.retain(|record| record.file != at);
     }
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(|source| Error::write(parent, source))?;
+        disk.create_folder(parent).map_err(|source| Error::write(parent, source))?;
     }
-    Writer::create(&path, file.bytes, options.write_mode)
+    Writer::create(disk, &path, file.bytes, options.write_mode)
 }
 
-struct Run<'a> {
-    checked: &'a Checked,
-    layout: &'a Layout,
-    sources: &'a [Source],
-    writers: &'a [Option<Writer>],
-    segments: Vec<Segment>,
-    threads: usize,
-    board: CrcBoard,
-    next: AtomicUsize,
-    done: AtomicU64,
-    total: u64,
-    bytes_read: AtomicU64,
-    failed: AtomicBool,
-    failure: Mutex<Option<Error>>,
-    journal: Option<Journal>,
-    resumed_bytes: u64,
-}
-
-impl<'a> Run<'a> {
-    fn new(
-        checked: &'a Checked,
-        layout: &'a Layout,
-        sources: &'a [Source],
-        writers: &'a [Option<Writer>],
-        options: &Options,
-        journal: Option<Journal>,
-        resumed: Resumed,
-    ) -> Self {
-        let active = || layout.files.iter().enumerate().filter(|(file, _)| writers[*file].is_some());
-        let segments: Vec<Segment> = active()
-            .flat_map(|(file, layout)| {
-                (0..layout.bytes).step_by(SEGMENT).map(move |begin| Segment {
-                    file,
-                    begin,
-                    length: (layout.bytes - begin).min(SEGMENT as u64) as usize,
-                })
-            })
-            .filter(|segment| !resumed.segments.contains(&(segment.file, segment.begin)))
-            .collect();
-        let board = CrcBoard::default();
-        let resumed_bytes = resumed.records.iter().map(|record| record.payload).sum();
-        for record in resumed.records {
-            record.slices.into_iter().for_each(|slice| board.restore(record.file, slice));
-        }
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        // Workers wait for the disk most of the time, so there are more of them than cores.
-        let wanted = options.threads.unwrap_or((2 * cores).clamp(3, 16));
-        let affordable = (options.memory / (SEGMENT + SCRATCH)).max(1);
-        Run {
-            checked,
-            layout,
-            sources,
-            writers,
-            threads: wanted.min(affordable).min(segments.len().max(1)),
-            segments,
-            board,
-            next: AtomicUsize::new(0),
-            done: AtomicU64::new(resumed_bytes),
-            total: active().map(|(_, layout)| layout.payload_bytes).sum(),
-            bytes_read: AtomicU64::new(0),
-            failed: AtomicBool::new(false),
-            failure: Mutex::new(None),
-            journal,
-            resumed_bytes,
-        }
+/// Makes the names of files and of the folders around them last.
+fn sync_folders<'p>(disk: &dyn Disk, root: &Path, paths: impl Iterator<Item = &'p str>) -> Result<(), Error> {
+    let folders: BTreeSet<&Path> = paths.flat_map(|path| Path::new(path).ancestors().skip(1)).collect();
+    for folder in folders.iter().rev().map(|folder| root.join(folder)) {
+        disk.sync_folder(&folder).map_err(|source| Error::write(&folder, source))?;
     }
-
-    fn work(&self, control: &mut Control) -> Result<(), Error> {
-        let stop = control.stop;
-        thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.threads).map(|_| scope.spawn(|| self.worker(stop))).collect();
-            while workers.iter().any(|worker| !worker.is_finished()) {
-                thread::park_timeout(TICK);
-                (control.on_progress)(self.progress());
-                if let Err(error) = self.flush(false) {
-                    self.fail(error);
-                }
-            }
-        });
-        // What was finished before a failure is kept for the next run; the failure itself is the one to tell.
-        let flushed = self.flush(true);
-        match self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(Error::Interrupted { .. }) => {
-                Err(Error::Interrupted { done: self.done.load(Ordering::Relaxed), total: self.total })
-            }
-            Some(error) => Err(error),
-            None => flushed,
-        }
-    }
-
-    fn flush(&self, now: bool) -> Result<(), Error> {
-        match &self.journal {
-            Some(journal) => journal.flush(self.writers.iter().flatten(), now),
-            None => Ok(()),
-        }
-    }
-
-    /// The first error is the one to tell. The others follow from it, since nobody stops before it is noted.
-    fn fail(&self, error: Error) {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        self.failed.store(true, Ordering::SeqCst);
-        self.board.stop();
-    }
-
-    fn progress(&self) -> Progress {
-        let at = self.next.load(Ordering::Relaxed).min(self.segments.len()).checked_sub(1);
-        let key = at.and_then(|at| {
-            let segment = &self.segments[at];
-            let items = &self.layout.files[segment.file].items;
-            let first = items.partition_point(|placed| placed.end() <= segment.begin);
-            match self.checked.plan.files[segment.file].items.get(first)? {
-                crate::plan::Item::Tensor(item) => Some(self.checked.plan.keys[item.key].key.clone()),
-                crate::plan::Item::Object(object) => Some(object.key.clone()),
-            }
-        });
-        Progress { done: self.done.load(Ordering::Relaxed), total: self.total, key }
-    }
-
-    fn worker(&self, stop: &AtomicBool) {
-        let mut filler = Filler::new(self.checked, self.sources, SCRATCH);
-        let mut buffer = Buffer::new(SEGMENT);
-        let result = loop {
-            let Some(segment) = self.segments.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
-                break Ok(());
-            };
-            if let Err(error) = self.write(segment, &mut filler, &mut buffer, stop) {
-                break Err(error);
-            }
-        };
-        self.bytes_read.fetch_add(filler.bytes_read, Ordering::Relaxed);
-        if let Err(error) = result {
-            self.fail(error);
-        }
-    }
-
-    fn write(
-        &self,
-        segment: &Segment,
-        filler: &mut Filler,
-        buffer: &mut Buffer,
-        stop: &AtomicBool,
-    ) -> Result<(), Error> {
-        let payload = AtomicU64::new(0);
-        let progress = |bytes: usize| {
-            payload.fetch_add(bytes as u64, Ordering::Relaxed);
-            self.done.fetch_add(bytes as u64, Ordering::Relaxed);
-            if stop.load(Ordering::Relaxed) || self.failed.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted { done: 0, total: 0 });
-            }
-            Ok(())
-        };
-        let work = Work {
-            checked: self.checked,
-            file: segment.file,
-            layout: &self.layout.files[segment.file],
-            board: &self.board,
-            progress: &progress,
-        };
-        let slices = work.fill(filler, segment.begin, &mut buffer.bytes_mut()[..segment.length])?;
-        if let Some(writer) = &self.writers[segment.file] {
-            writer.write_at(buffer, segment.length, segment.begin)?;
-        }
-        if let Some(journal) = &self.journal {
-            let payload = payload.load(Ordering::Relaxed);
-            journal.note(SegmentRecord { file: segment.file, begin: segment.begin, payload, slices });
-        }
-        Ok(())
-    }
+    Ok(())
 }

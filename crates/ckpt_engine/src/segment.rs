@@ -3,15 +3,12 @@
 use crate::Error;
 use crate::board::CrcBoard;
 use crate::check::Checked;
-use crate::fill::Filler;
+use crate::fill::{Filler, Pieces};
 use crate::journal::SliceRecord;
-use crate::layout::{FileLayout, Placed, tensor_item};
-use crate::plan::Item;
+use crate::layout::{FileLayout, Placed, item_archive};
+use crate::plan::{Item, TensorItem};
 use crc32fast::Hasher;
 use std::ops::Range;
-
-/// Payload is gathered and summed in tiles that stay in the cache between the two.
-const TILE: usize = 1 << 20;
 
 /// What filling a segment needs besides its bytes.
 pub struct Work<'a> {
@@ -28,83 +25,85 @@ impl Work<'_> {
     pub fn fill(&self, filler: &mut Filler, begin: u64, out: &mut [u8]) -> Result<Vec<SliceRecord>, Error> {
         let mut slices = Vec::new();
         let end = begin + out.len() as u64;
-        let first = self.layout.items.partition_point(|placed| placed.end() <= begin);
-        for (at, placed) in self.layout.items.iter().enumerate().skip(first) {
-            if placed.start >= end {
-                break;
-            }
-            match &self.checked.plan.files[self.file].items[at] {
+        let items = &self.checked.plan.files[self.file].items;
+        let mut trailers = Vec::new();
+        for at in self.layout.overlapping(begin, end) {
+            let placed = &self.layout.items[at];
+            match &items[at] {
                 Item::Object(object) => {
                     overlay(out, begin, placed.start, &self.checked.objects[&object.object]);
                 }
-                item @ Item::Tensor(_) => {
-                    slices.extend(self.fill_tensor(filler, begin, out, at, placed, item)?)
+                Item::Tensor(item) => {
+                    if begin < placed.payload_at() {
+                        let archive = item_archive(self.checked, item, placed.start)?;
+                        overlay(out, begin, placed.start, archive.prefix());
+                    }
+                    slices.extend(self.fill_payload(filler, at, item, placed, begin, out)?);
+                    if placed.trailer_at() < end {
+                        trailers.push((at, item));
+                    }
                 }
+            }
+        }
+        // Last, since the first of them may wait for what other workers do: by now they have done most of it.
+        for (at, item) in trailers {
+            let placed = &self.layout.items[at];
+            let crc = self.board.wait((self.file, at), placed.payload);
+            let crc = crc.ok_or(Error::Interrupted { done: 0, total: 0 })?;
+            let archive = item_archive(self.checked, item, placed.start)?;
+            overlay(out, begin, placed.trailer_at(), &archive.trailer(crc));
+            // A trailer that a border cuts is wanted by two segments, in any order.
+            if begin <= placed.trailer_at() && placed.end() <= end {
+                self.board.forget((self.file, at));
             }
         }
         Ok(slices)
     }
 
-    fn fill_tensor(
-        &self,
-        filler: &mut Filler,
-        begin: u64,
-        out: &mut [u8],
-        at: usize,
-        placed: &Placed,
-        item: &Item,
-    ) -> Result<Option<SliceRecord>, Error> {
-        let mut beyond = None;
-        let end = begin + out.len() as u64;
-        let payload = placed.start + placed.prefix;
-        let trailer = payload + placed.payload;
-        let (wants_prefix, wants_trailer) = (begin < payload, trailer < end);
-        let archive = (wants_prefix || wants_trailer)
-            .then(|| tensor_item(self.checked, item, placed.start))
-            .transpose()?;
-        if let Some(archive) = archive.as_ref().filter(|_| wants_prefix) {
-            overlay(out, begin, placed.start, archive.prefix());
-        }
-        let slice = payload.max(begin)..trailer.min(end);
-        if slice.start < slice.end {
-            let crc = self.fill_payload(filler, item, &slice, payload, begin, out)?;
-            let (from, bytes) = (slice.start - payload, slice.end - slice.start);
-            if bytes < placed.payload {
-                beyond = Some(SliceRecord { item: at, from, bytes, crc: crc.clone().finalize() });
-            }
-            self.board.post((self.file, at), from, bytes, crc);
-        }
-        if let Some(archive) = archive.filter(|_| wants_trailer) {
-            let crc = self.board.wait((self.file, at), placed.payload);
-            let crc = crc.ok_or(Error::Interrupted { done: 0, total: 0 })?;
-            overlay(out, begin, trailer, &archive.trailer(crc));
-        }
-        Ok(beyond)
-    }
-
-    /// Segments and payloads begin at multiples of every element's size, so slices hold whole elements.
+    /// Fills what of an item's payload lies in the segment. Segments and payloads begin at multiples of every
+    /// element's size, so slices hold whole elements.
     fn fill_payload(
         &self,
         filler: &mut Filler,
-        item: &Item,
-        slice: &Range<u64>,
-        payload: u64,
+        at: usize,
+        item: &TensorItem,
+        placed: &Placed,
         begin: u64,
         out: &mut [u8],
-    ) -> Result<Hasher, Error> {
-        let Item::Tensor(item) = item else { unreachable!("objects have no payload") };
+    ) -> Result<Option<SliceRecord>, Error> {
+        let payload = placed.payload_at();
+        let slice = payload.max(begin)..placed.trailer_at().min(begin + out.len() as u64);
+        if slice.is_empty() {
+            return Ok(None);
+        }
         let size = self.checked.key_dtypes[item.key].1.size();
-        let target = &mut out[(slice.start - begin) as usize..(slice.end - begin) as usize];
+        let pieces = Pieces::new(item);
+        if slice.start == payload {
+            filler.announce(&pieces);
+        }
+        let target = &mut out[within(&slice, begin)];
         let mut crc = Hasher::new();
         let mut element = (slice.start - payload) / size;
-        for tile in target.chunks_mut(TILE) {
-            filler.fill(item, element, tile)?;
+        for tile in target.chunks_mut(pieces.tile()) {
+            filler.fill_pieces(&pieces, element, tile)?;
             crc.update(tile);
             element += tile.len() as u64 / size;
             (self.progress)(tile.len())?;
         }
-        Ok(crc)
+        let (from, bytes) = (slice.start - payload, slice.end - slice.start);
+        let beyond = (bytes < placed.payload).then(|| SliceRecord {
+            item: at,
+            from,
+            bytes,
+            crc: crc.clone().finalize(),
+        });
+        self.board.post((self.file, at), from, bytes, crc);
+        Ok(beyond)
     }
+}
+
+fn within(range: &Range<u64>, begin: u64) -> Range<usize> {
+    (range.start - begin) as usize..(range.end - begin) as usize
 }
 
 /// Puts the part of `bytes`, which belong at file position `start`, that lies in the segment.
@@ -112,7 +111,6 @@ fn overlay(out: &mut [u8], begin: u64, start: u64, bytes: &[u8]) {
     let from = start.max(begin);
     let to = (start + bytes.len() as u64).min(begin + out.len() as u64);
     if from < to {
-        let part = &bytes[(from - start) as usize..(to - start) as usize];
-        out[(from - begin) as usize..(to - begin) as usize].copy_from_slice(part);
+        out[within(&(from..to), begin)].copy_from_slice(&bytes[within(&(from..to), start)]);
     }
 }

@@ -1,100 +1,59 @@
 //! A target file of known length, written by position.
 
 use crate::Error;
-use rustix::fs::{FallocateFlags, OFlags};
-use rustix::io::{Errno, ReadWriteFlags};
-use std::fs::{File, OpenOptions};
-use std::io::IoSlice;
-use std::os::unix::fs::OpenOptionsExt;
+use crate::buffer::Buffer;
+use crate::disk::{Disk, TargetFile, WriteMode};
+use ckpt_safetensors::DIRECT_ALIGNMENT;
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// Positions, lengths and memory of direct writes are multiples of it.
-pub const BLOCK: usize = 4096;
-
-/// How bytes reach the disk. Direct bypasses the page cache; dontcache writes through it and drops the pages at once;
-/// buffered leaves them to the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WriteMode {
-    Direct,
-    DontCache,
-    Buffered,
-}
-
-impl WriteMode {
-    pub fn name(self) -> &'static str {
-        match self {
-            WriteMode::Direct => "direct",
-            WriteMode::DontCache => "dontcache",
-            WriteMode::Buffered => "buffered",
-        }
-    }
-}
-
-/// Linux 6.14's RWF_DONTCACHE.
-const DONTCACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
+/// The modes that `None` tries, fastest first.
+const MODES: [WriteMode; 3] = [WriteMode::Direct, WriteMode::DontCache, WriteMode::Buffered];
 
 pub struct Writer {
     path: PathBuf,
-    file: File,
+    file: Box<dyn TargetFile>,
     mode: WriteMode,
 }
 
 impl Writer {
     /// Creates a file and reserves its whole length, so that a full disk shows before a byte is written. `mode` None
     /// takes the first that the filesystem allows.
-    pub fn create(path: &Path, bytes: u64, mode: Option<WriteMode>) -> Result<Self, Error> {
-        let modes = match mode {
-            Some(mode) => vec![mode],
-            None => vec![WriteMode::Direct, WriteMode::DontCache, WriteMode::Buffered],
+    pub fn create(disk: &dyn Disk, path: &Path, bytes: u64, mode: Option<WriteMode>) -> Result<Self, Error> {
+        let failed = |source| Error::write(path, source);
+        let modes = match &mode {
+            Some(mode) => std::slice::from_ref(mode),
+            None => &MODES,
         };
-        let mut refused = Errno::INVAL;
-        for mode in modes {
-            match Writer::try_create(path, bytes, mode) {
-                Err(Error::Write { source, .. }) if is_unsupported(&source) => {
-                    refused = Errno::from_io_error(&source).unwrap_or(Errno::INVAL);
-                }
-                done => return done,
+        let mut refusal = io::Error::from(io::ErrorKind::Unsupported);
+        for &mode in modes {
+            match Writer::try_create(disk, path, bytes, mode) {
+                Ok(writer) => return Ok(writer),
+                Err(error) if is_refusal(&error) => refusal = error,
+                Err(error) => return Err(failed(error)),
             }
         }
-        Err(Error::write(path, refused))
+        Err(failed(refusal))
     }
 
-    fn try_create(path: &Path, bytes: u64, mode: WriteMode) -> Result<Self, Error> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        if mode == WriteMode::Direct {
-            options.custom_flags(OFlags::DIRECT.bits() as i32);
-        }
-        let file = options.open(path).map_err(|source| Error::write(path, source))?;
-        let writer = Writer { path: path.to_path_buf(), file, mode };
-        let reserved = bytes.next_multiple_of(BLOCK as u64);
-        match rustix::fs::fallocate(&writer.file, FallocateFlags::empty(), 0, reserved) {
-            Ok(()) => {}
-            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
-                writer.file.set_len(reserved).map_err(|source| Error::write(path, source))?;
-            }
-            Err(source) => return Err(Error::write(path, source)),
-        }
+    fn try_create(disk: &dyn Disk, path: &Path, bytes: u64, mode: WriteMode) -> io::Result<Self> {
+        let file = disk.create(path, mode)?;
+        file.reserve(bytes.next_multiple_of(DIRECT_ALIGNMENT as u64))?;
         if mode != WriteMode::Buffered {
-            // Whether the mode works shows at the first write.
-            let probe = Buffer::new(BLOCK);
-            writer.write_at(&probe, BLOCK, 0)?;
+            // Whether the filesystem knows the mode may only show at the first write.
+            file.write(Buffer::new(DIRECT_ALIGNMENT).bytes(), 0)?;
         }
-        Ok(writer)
+        Ok(Writer { path: path.to_path_buf(), file, mode })
     }
 
-    /// Opens a file that an earlier run has created with the same plan, to go on writing it. None when it is not there
-    /// at its reserved length.
-    pub fn reopen(path: &Path, bytes: u64, mode: Option<WriteMode>) -> Option<Self> {
-        let mode = mode.unwrap_or(WriteMode::Direct);
-        let mut options = OpenOptions::new();
-        options.write(true);
-        if mode == WriteMode::Direct {
-            options.custom_flags(OFlags::DIRECT.bits() as i32);
-        }
-        let file = options.open(path).ok()?;
-        let length = file.metadata().ok()?.len();
-        let known = length == bytes || length == bytes.next_multiple_of(BLOCK as u64);
+    /// Opens a file that an earlier run has created with the same plan, to go on writing it. `None` when it is not
+    /// there at its reserved length.
+    pub fn reopen(disk: &dyn Disk, path: &Path, bytes: u64, mode: Option<WriteMode>) -> Option<Self> {
+        // No probe: it would overwrite what is there.
+        let modes = mode.map_or(vec![WriteMode::Direct, WriteMode::Buffered], |mode| vec![mode]);
+        let (mode, (file, found)) =
+            modes.into_iter().find_map(|mode| Some((mode, disk.reopen(path, mode).ok()?)))?;
+        let known = found == bytes || found == bytes.next_multiple_of(DIRECT_ALIGNMENT as u64);
         known.then(|| Writer { path: path.to_path_buf(), file, mode })
     }
 
@@ -110,16 +69,19 @@ impl Writer {
     /// Writes the first `length` bytes of the buffer; a direct write takes whole blocks, so the last one may carry
     /// bytes beyond the file's end, which `finish` cuts off.
     pub fn write_at(&self, buffer: &Buffer, length: usize, position: u64) -> Result<(), Error> {
-        let length = if self.mode == WriteMode::Direct { length.next_multiple_of(BLOCK) } else { length };
-        let flags = if self.mode == WriteMode::DontCache { DONTCACHE } else { ReadWriteFlags::empty() };
+        let direct = self.mode == WriteMode::Direct;
+        let length = if direct { length.next_multiple_of(DIRECT_ALIGNMENT) } else { length };
         let mut done = 0;
         while done < length {
-            let rest = &buffer.bytes()[done..length];
-            match rustix::io::pwritev2(&self.file, &[IoSlice::new(rest)], position + done as u64, flags) {
-                Ok(0) => return Err(Error::write(&self.path, Errno::IO)),
-                Ok(written) => done += written,
-                Err(Errno::INTR) => {}
-                Err(source) => return Err(Error::write(&self.path, source)),
+            let block = if direct { DIRECT_ALIGNMENT } else { 1 };
+            match self.file.write(&buffer.bytes()[done..length], position + done as u64) {
+                Ok(written) if written < block => {
+                    return Err(Error::write(&self.path, io::ErrorKind::WriteZero));
+                }
+                // After a direct write that ended early the next one must begin on a block again.
+                Ok(written) => done += written - written % block,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::write(&self.path, error)),
             }
         }
         Ok(())
@@ -127,35 +89,10 @@ impl Writer {
 
     /// Cuts the file to its length and, if asked, waits until it is on the disk.
     pub fn finish(&self, bytes: u64, sync: bool) -> Result<(), Error> {
-        let io = |source| Error::write(&self.path, source);
-        self.file.set_len(bytes).map_err(io)?;
-        if sync { self.file.sync_all().map_err(io) } else { Ok(()) }
+        self.file.finish(bytes, sync).map_err(|source| Error::write(&self.path, source))
     }
 }
 
-fn is_unsupported(error: &std::io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS))
-}
-
-/// Block-aligned memory that is used again and again.
-pub struct Buffer {
-    storage: Vec<u8>,
-    skip: usize,
-    length: usize,
-}
-
-impl Buffer {
-    pub fn new(length: usize) -> Self {
-        let storage = vec![0; length + BLOCK];
-        let skip = storage.as_ptr().align_offset(BLOCK);
-        Buffer { storage, skip, length }
-    }
-
-    pub fn bytes(&self) -> &[u8] {
-        &self.storage[self.skip..self.skip + self.length]
-    }
-
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.storage[self.skip..self.skip + self.length]
-    }
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
 }

@@ -2,7 +2,7 @@
 
 use crate::options::{BindingExecuteOptions, BindingProgress};
 use crate::settle::on_thread;
-use ckpt_engine::{Control, Plan, execute, index, lay_out};
+use ckpt_engine::{Control, FileLayout, Plan, execute, index, lay_out};
 use ckpt_safetensors::read_header;
 use napi::bindgen_prelude::{AbortSignal, Buffer, Env, Object};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -32,7 +32,13 @@ pub fn inspect(env: &Env, paths: Vec<String>) -> napi::Result<Object<'_>> {
                     })
                 })
                 .collect();
-            files.push(json!({ "path": path, "bytes": header.bytes, "metadata": header.metadata, "tensors": tensors }));
+            files.push(json!({
+                "path": path,
+                "bytes": header.bytes,
+                "headerBytes": header.header_bytes,
+                "metadata": header.metadata,
+                "tensors": tensors,
+            }));
         }
         Ok(serde_json::Value::Array(files).to_string())
     })
@@ -45,7 +51,12 @@ pub fn lay_out_plan(env: &Env, plan: Buffer) -> napi::Result<Object<'_>> {
     on_thread(env, move || {
         let layout = lay_out(decode(&plan)?)?;
         let files = layout.files.iter().map(|file| (file.path.as_str(), file.bytes));
-        Ok(json!({ "files": file_list(files) }).to_string())
+        Ok(json!({
+            "files": file_list(files),
+            "items": layout.files.iter().map(FileLayout::item_count).sum::<usize>(),
+            "payloadBytes": layout.files.iter().map(|file| file.payload_bytes).sum::<u64>(),
+        })
+        .to_string())
     })
 }
 
@@ -88,14 +99,17 @@ pub fn run_plan<'env>(
         };
         let mut control = Control { stop: &stop, on_progress: &mut tell };
         let report = execute(decode(&plan)?, &options, &mut control)?;
-        let files = report.layout.iter().map(|(path, bytes)| (path.as_str(), *bytes));
+        let files = report.files.iter().map(|(path, bytes)| (path.as_str(), *bytes));
         Ok(json!({
             "files": file_list(files),
+            "items": report.items,
+            "payloadBytes": report.payload_bytes,
             "bytesRead": report.bytes_read,
             "bytesWritten": report.bytes_written,
             "bytesResumed": report.bytes_resumed,
             "seconds": report.seconds,
             "threads": report.threads,
+            "memory": report.memory,
             "readMode": report.read_mode.name(),
             "writeMode": report.write_mode.name(),
         })

@@ -6,10 +6,16 @@ use std::path::PathBuf;
 pub enum Error {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{}: the file has {found} bytes, its header promises {expected}", path.display())]
+
+    /// The file ends before its header, or the plan made from it, says.
+    #[error("{}: {expected} bytes expected, the file has {found}", path.display())]
     Truncated { path: PathBuf, expected: u64, found: u64 },
+
+    /// The header contradicts itself or the format.
     #[error("{}: {fault}", path.display())]
     Header { path: PathBuf, fault: String },
-    #[error("{}: the file had {expected} bytes when the conversion was planned and has {found} now", path.display())]
+
+    /// Length or modification time are not what they were.
+    #[error("{}: changed since the conversion was planned: {expected} bytes then, {found} now", path.display())]
     Changed { path: PathBuf, expected: u64, found: u64 },
 }

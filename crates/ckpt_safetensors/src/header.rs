@@ -1,139 +1,127 @@
-//! The header: eight bytes of length, then a JSON object of tensor name → dtype, shape, data offsets.
+//! What a whole file holds, learned from its first bytes and its length.
 
-use crate::Error;
-use ckpt_tensor::Dtype;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use std::collections::{BTreeMap, HashSet};
-use std::fmt;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// The format's own limit; a larger claim is an attack or another kind of file.
+use crate::Error;
+use crate::entries::{TensorInfo, parse_entries};
+
+/// The largest header that is read, as in the reference implementation: a length field of random bytes must not
+/// make us allocate terabytes.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-/// A tensor's entry, its data as an absolute byte range of the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TensorInfo {
-    pub name: String,
-    pub dtype: Dtype,
-    pub shape: Vec<u64>,
-    pub begin: u64,
-    pub end: u64,
-}
-
-/// A checked header: the ranges of the tensors, sorted by position, cover the data without gap or overlap.
+/// A checked header: the tensors, sorted by position, cover the data without gap or overlap. Their ranges are
+/// absolute positions in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Length of the whole file.
     pub bytes: u64,
+    /// Length of the JSON part; the data begins eight bytes later.
+    pub header_bytes: u64,
     pub metadata: BTreeMap<String, String>,
     pub tensors: Vec<TensorInfo>,
 }
 
-#[derive(Deserialize)]
-struct Entry {
-    dtype: String,
-    shape: Vec<u64>,
-    data_offsets: (u64, u64),
-}
-
-/// The header's object with its order and its duplicates, which a map would hide.
-struct Entries {
-    metadata: BTreeMap<String, String>,
-    tensors: Vec<(String, Entry)>,
-}
-
-impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EntriesVisitor;
-        impl<'de> Visitor<'de> for EntriesVisitor {
-            type Value = Entries;
-            fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
-                out.write_str("an object of tensors")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
-                let mut out = Entries { metadata: BTreeMap::new(), tensors: Vec::new() };
-                while let Some(name) = map.next_key::<String>()? {
-                    if name == "__metadata__" {
-                        out.metadata = map.next_value()?;
-                    } else {
-                        out.tensors.push((name, map.next_value()?));
-                    }
-                }
-                Ok(out)
-            }
-        }
-        deserializer.deserialize_map(EntriesVisitor)
-    }
-}
-
-/// Reads and checks the header of a file; no tensor data is read.
+/// Reads and checks the header of one file, and that the file is as long as the header says.
 pub fn read_header(path: &Path) -> Result<Header, Error> {
     let io = |source| Error::Io { path: path.to_path_buf(), source };
+    let invalid = |fault: String| Error::Header { path: path.to_path_buf(), fault };
+    let truncated = |expected, found| Error::Truncated { path: path.to_path_buf(), expected, found };
+
+    // Asked before opening: opening a pipe would wait for its writer.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(invalid("not a regular file".into()));
+    }
     let mut file = File::open(path).map_err(io)?;
-    let found = file.metadata().map_err(io)?.len();
-    if found < 8 {
-        return Err(Error::Truncated { path: path.to_path_buf(), expected: 8, found });
+    let bytes = file.metadata().map_err(io)?.len();
+    if bytes < 8 {
+        return Err(truncated(8, bytes));
     }
     let mut length = [0; 8];
     file.read_exact(&mut length).map_err(io)?;
-    let length = u64::from_le_bytes(length);
-    let fault = |fault: String| Error::Header { path: path.to_path_buf(), fault };
-    if length > MAX_HEADER_BYTES {
-        return Err(fault(format!("header claims {length} bytes, the format allows {MAX_HEADER_BYTES}")));
+    let header_bytes = u64::from_le_bytes(length);
+    if header_bytes > MAX_HEADER_BYTES {
+        return Err(invalid(format!(
+            "a header of {header_bytes} bytes, at most {MAX_HEADER_BYTES} are possible: not a safetensors file?"
+        )));
     }
-    if length > found - 8 {
-        return Err(Error::Truncated { path: path.to_path_buf(), expected: length + 8, found });
+    let data_begin = 8 + header_bytes;
+    if data_begin > bytes {
+        return Err(truncated(data_begin, bytes));
     }
-    let mut json = vec![0; length as usize];
+    let mut json = vec![0; header_bytes as usize];
     file.read_exact(&mut json).map_err(io)?;
-    let entries: Entries =
-        serde_json::from_slice(&json).map_err(|error| fault(format!("header is not usable: {error}")))?;
-    check(path, entries, 8 + length, found)
+    let entries = parse_entries(&json).map_err(invalid)?;
+    let expected = data_begin
+        .checked_add(entries.data_bytes)
+        .ok_or_else(|| invalid("tensor ranges beyond 2^64 bytes".into()))?;
+    if bytes < expected {
+        return Err(truncated(expected, bytes));
+    }
+    if bytes > expected {
+        return Err(invalid(format!("{} bytes after the last tensor", bytes - expected)));
+    }
+    let mut tensors = entries.tensors;
+    for tensor in &mut tensors {
+        tensor.begin += data_begin;
+        tensor.end += data_begin;
+    }
+    Ok(Header { bytes, header_bytes, metadata: entries.metadata, tensors })
 }
 
-fn check(path: &Path, entries: Entries, data: u64, found: u64) -> Result<Header, Error> {
-    let fault = |fault: String| Error::Header { path: path.to_path_buf(), fault };
-    let mut names = HashSet::with_capacity(entries.tensors.len());
-    let mut tensors = Vec::with_capacity(entries.tensors.len());
-    for (name, entry) in entries.tensors {
-        if !names.insert(name.clone()) {
-            return Err(fault(format!("{name} is there twice")));
-        }
-        let dtype = Dtype::from_safetensors(&entry.dtype)
-            .ok_or_else(|| fault(format!("{name} has dtype {}, which is not known", entry.dtype)))?;
-        let (begin, end) = entry.data_offsets;
-        let elements = entry.shape.iter().try_fold(1u64, |product, &n| product.checked_mul(n));
-        let want = elements.and_then(|elements| dtype.byte_len(elements));
-        let range = end.checked_sub(begin);
-        if want.is_none() || want != range {
-            return Err(fault(format!(
-                "{name} is {} of shape {:?} in bytes {begin}..{end}",
-                dtype.safetensors_name(),
-                entry.shape
-            )));
-        }
-        let absolute = data.checked_add(begin).zip(data.checked_add(end));
-        let (begin, end) = absolute.ok_or_else(|| fault(format!("{name} ends at byte {end} of the data")))?;
-        tensors.push(TensorInfo { name, dtype, shape: entry.shape, begin, end });
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::PathBuf;
+
+    const JSON: &[u8] = br#"{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}"#;
+
+    fn file(length: u64, json: &[u8], data: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        fs::write(&path, [&length.to_le_bytes(), json, data].concat()).unwrap();
+        (folder, path)
     }
-    tensors.sort_by_key(|tensor| (tensor.begin, tensor.end));
-    let mut at = data;
-    for tensor in &tensors {
-        if tensor.begin != at {
-            let what =
-                if tensor.begin < at { "overlaps the tensor before it" } else { "leaves a gap before it" };
-            return Err(fault(format!("{} begins at byte {} and {what}", tensor.name, tensor.begin - data)));
-        }
-        at = tensor.end;
+
+    #[test]
+    fn ranges_become_absolute() {
+        let (_folder, path) = file(JSON.len() as u64, JSON, b"xyz");
+        let index = read_header(&path).unwrap();
+        assert_eq!(index.header_bytes, JSON.len() as u64);
+        assert_eq!(index.tensors[0].begin, 8 + JSON.len() as u64);
+        assert_eq!(index.tensors[0].end, index.bytes);
     }
-    if found < at {
-        return Err(Error::Truncated { path: path.to_path_buf(), expected: at, found });
+
+    #[test]
+    fn a_short_file_is_truncated_and_a_long_one_invalid() {
+        let (_folder, path) = file(JSON.len() as u64, JSON, b"xy");
+        assert!(
+            matches!(read_header(&path), Err(Error::Truncated { found, expected, .. }) if found + 1 == expected)
+        );
+        let (_folder, path) = file(JSON.len() as u64, JSON, b"xyz!");
+        assert!(matches!(read_header(&path), Err(Error::Header { .. })));
+        let (_folder, path) = file(JSON.len() as u64 + 1, JSON, b"");
+        assert!(matches!(read_header(&path), Err(Error::Truncated { .. })));
     }
-    if found > at {
-        return Err(fault(format!("{} bytes after the last tensor belong to none", found - at)));
+
+    #[test]
+    fn a_wild_length_is_refused_before_it_is_allocated() {
+        let (_folder, path) = file(MAX_HEADER_BYTES + 1, JSON, b"xyz");
+        assert!(matches!(read_header(&path), Err(Error::Header { .. })));
+        let (_folder, path) = file(u64::MAX, JSON, b"xyz");
+        assert!(matches!(read_header(&path), Err(Error::Header { .. })));
     }
-    Ok(Header { bytes: found, metadata: entries.metadata, tensors })
+
+    #[test]
+    fn what_is_no_file_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(read_header(folder.path()).is_err());
+        assert!(matches!(read_header(&folder.path().join("absent")), Err(Error::Io { .. })));
+        let path = folder.path().join("tiny");
+        fs::write(&path, b"1234567").unwrap();
+        assert!(matches!(read_header(&path), Err(Error::Truncated { expected: 8, found: 7, .. })));
+    }
 }

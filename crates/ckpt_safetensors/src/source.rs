@@ -1,18 +1,21 @@
-//! A file read by position, in one of three ways.
+//! Positional reads of a source file that may change under us.
+//!
+//! `read` copies through the page cache: a file that shrinks ends a read early, which is an error we can report.
+//! `map` avoids the copy, but touching a page behind a new end of file kills the process: it is for callers who asked
+//! for it, and a window is only mapped when the file still has its length.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use memmap2::{Mmap, MmapOptions};
 
 use crate::Error;
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
 
-/// O_DIRECT moves whole blocks from aligned positions into aligned memory.
-const BLOCK: usize = 4096;
-/// The bounce buffer of a direct read.
-const WINDOW: usize = 1 << 20;
-
-/// How a source is read. Pread goes through the page cache; mmap copies from a mapped window of it; direct bypasses
-/// it.
+/// How a source is meant to be read. Pread goes through the page cache; mmap works on a mapped window of it; direct
+/// bypasses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadMode {
     Pread,
@@ -30,120 +33,251 @@ impl ReadMode {
     }
 }
 
-/// An open file of known length.
+/// What `O_DIRECT` wants of positions, lengths and addresses on every filesystem that we know.
+pub const DIRECT_ALIGNMENT: usize = 4096;
+
+/// Length and time of the last change.
+pub type Stamp = (u64, Option<SystemTime>);
+
+/// The calls that reading needs; a test puts failures here.
+pub trait SourceFile: Send + Sync {
+    fn stamp(&self) -> io::Result<Stamp>;
+    /// As `pread`: fewer bytes than asked for only at the end of the file.
+    fn read(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+    /// As `read`, past the page cache; buffer and position are multiples of `DIRECT_ALIGNMENT`.
+    fn read_direct(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Tells the system that a range will be read soon, out of order.
+    fn will_need(&self, _position: u64, _length: u64) {}
+    /// Maps a range, which lies inside the file.
+    fn map(&self, position: u64, length: usize) -> io::Result<Mmap>;
+}
+
+/// A source with the length that its plan was made for.
 pub struct Source {
     path: PathBuf,
-    file: File,
-    bytes: u64,
+    file: Box<dyn SourceFile>,
     mode: ReadMode,
+    opened: Stamp,
 }
 
 impl Source {
-    /// Opens a file that must have exactly `bytes` bytes.
-    pub fn open(path: &Path, bytes: u64, mode: ReadMode) -> Result<Self, Error> {
-        let io = |source| Error::Io { path: path.to_path_buf(), source };
-        let mut options = OpenOptions::new();
-        options.read(true);
-        #[cfg(target_os = "linux")]
-        if mode == ReadMode::Direct {
-            options.custom_flags(rustix::fs::OFlags::DIRECT.bits() as i32);
+    /// Opens a file that must have the planned length.
+    pub fn open(path: &Path, planned: u64, mode: ReadMode) -> Result<Source, Error> {
+        let file = SystemFile::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        Source::new(path, planned, mode, Box::new(file))
+    }
+
+    /// As `open`, with a file that is open already.
+    pub fn new(
+        path: &Path,
+        planned: u64,
+        mode: ReadMode,
+        file: Box<dyn SourceFile>,
+    ) -> Result<Source, Error> {
+        let opened = file.stamp().map_err(|source| Error::Io { path: path.into(), source })?;
+        let source = Source { path: path.into(), file, mode, opened };
+        match opened.0.cmp(&planned) {
+            std::cmp::Ordering::Equal => Ok(source),
+            std::cmp::Ordering::Less => Err(source.truncated(planned, opened.0)),
+            std::cmp::Ordering::Greater => {
+                Err(Error::Changed { path: source.path, expected: planned, found: opened.0 })
+            }
         }
-        let file = options.open(path).map_err(io)?;
-        let found = file.metadata().map_err(io)?.len();
-        if found != bytes {
-            return Err(Error::Changed { path: path.to_path_buf(), expected: bytes, found });
-        }
-        Ok(Source { path: path.to_path_buf(), file, bytes, mode })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Fills `buffer` with the bytes from `position` on. A file that has become shorter is an error, never a fault.
-    pub fn read_at(&self, buffer: &mut [u8], position: u64) -> Result<(), Error> {
-        let read = match self.mode {
-            ReadMode::Pread => self.file.read_exact_at(buffer, position),
-            ReadMode::Mmap => self.read_mapped(buffer, position),
-            ReadMode::Direct => self.read_direct(buffer, position),
-        };
-        read.map_err(|source| {
-            if source.kind() == io::ErrorKind::UnexpectedEof {
-                let found = self.file.metadata().map_or(0, |metadata| metadata.len());
-                Error::Changed { path: self.path.clone(), expected: self.bytes, found }
-            } else {
-                Error::Io { path: self.path.clone(), source }
-            }
-        })
+    pub fn bytes(&self) -> u64 {
+        self.opened.0
     }
 
-    /// Maps just the window that is read, so that mapped pages never add up to the file's size in memory.
-    fn read_mapped(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
-        // A page beyond the end of a mapped file kills the process, so the length is looked at first.
-        if self.file.metadata()?.len() < self.bytes {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if buffer.is_empty() {
-            return Ok(());
-        }
-        // SAFETY: the file is opened for reading and the window lies within its length as of a moment ago. A writer
-        // that truncates it in between can still fault us: mmap is only used where the user asks for it.
-        let map = unsafe { memmap2::MmapOptions::new().offset(position).len(buffer.len()).map(&self.file)? };
-        buffer.copy_from_slice(&map);
-        Ok(())
+    pub fn mode(&self) -> ReadMode {
+        self.mode
     }
 
-    fn read_direct(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
-        let mut bounce = Aligned::new(WINDOW + 2 * BLOCK);
+    /// Fills the buffer from `position` on.
+    pub fn read(&self, buffer: &mut [u8], position: u64) -> Result<(), Error> {
         let mut done = 0;
         while done < buffer.len() {
-            let at = position + done as u64;
-            let skip = (at % BLOCK as u64) as usize;
-            let want = (buffer.len() - done).min(WINDOW);
-            let length = (skip + want).next_multiple_of(BLOCK);
-            let got = self.read_some(&mut bounce.bytes_mut()[..length], at - skip as u64)?;
-            if got < skip + want {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+            match self.file.read(&mut buffer[done..], position + done as u64) {
+                Ok(0) => return Err(self.ended(position + buffer.len() as u64)),
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(error)),
             }
-            buffer[done..done + want].copy_from_slice(&bounce.bytes_mut()[skip..skip + want]);
-            done += want;
         }
         Ok(())
     }
 
-    fn read_some(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        let mut got = 0;
-        while got < buffer.len() {
-            match self.file.read_at(&mut buffer[got..], position + got as u64) {
-                Ok(0) => break,
-                Ok(n) => got += n,
+    /// Reads around the page cache: buffer and position are aligned, and the last `needed` byte must arrive.
+    ///
+    /// `Ok(false)` when the filesystem does not do this; nothing is known of the buffer then.
+    pub fn read_direct(&self, buffer: &mut [u8], position: u64, needed: usize) -> Result<bool, Error> {
+        let mut done = 0;
+        while done < needed {
+            match self.file.read_direct(&mut buffer[done..], position + done as u64) {
+                Ok(0) => return Err(self.ended(position + needed as u64)),
+                // The rest of an unaligned short read cannot be asked for directly.
+                Ok(count) if count % DIRECT_ALIGNMENT != 0 && done + count < needed => return Ok(false),
+                Ok(count) => done += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-            // A short direct read that does not end on a block has met the end of the file.
-            if !got.is_multiple_of(BLOCK) {
-                break;
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(false),
+                Err(error) => return Err(self.failed(error)),
             }
         }
-        Ok(got)
+        Ok(true)
+    }
+
+    /// Has a range brought into the page cache in large reads, for a caller who reads it in many small ones.
+    pub fn will_need(&self, position: u64, length: u64) {
+        self.file.will_need(position, length);
+    }
+
+    /// Maps a range after making sure that the file still has its length.
+    pub fn map(&self, position: u64, length: usize) -> Result<Mmap, Error> {
+        self.check_unchanged()?;
+        self.file.map(position, length).map_err(|error| self.failed(error))
+    }
+
+    /// Errors when length or modification time differ from what they were at the beginning.
+    pub fn check_unchanged(&self) -> Result<(), Error> {
+        let now = self.file.stamp().map_err(|error| self.failed(error))?;
+        if now.0 < self.opened.0 {
+            return Err(self.truncated(self.opened.0, now.0));
+        }
+        if now != self.opened {
+            return Err(Error::Changed { path: self.path.clone(), expected: self.opened.0, found: now.0 });
+        }
+        Ok(())
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        Error::Io { path: self.path.clone(), source }
+    }
+
+    fn ended(&self, expected: u64) -> Error {
+        let found = self.file.stamp().map_or(0, |stamp| stamp.0);
+        self.truncated(expected.max(self.opened.0), found)
+    }
+
+    fn truncated(&self, expected: u64, found: u64) -> Error {
+        Error::Truncated { path: self.path.clone(), expected, found }
     }
 }
 
-/// Memory aligned to a block.
-struct Aligned {
-    storage: Vec<u8>,
-    skip: usize,
-    length: usize,
+/// A file of the operating system.
+pub struct SystemFile {
+    path: PathBuf,
+    file: File,
+    /// A second descriptor, opened for direct reads when the first one is asked for.
+    direct: OnceLock<Option<File>>,
 }
 
-impl Aligned {
-    fn new(length: usize) -> Self {
-        let storage = vec![0; length + BLOCK];
-        let skip = storage.as_ptr().align_offset(BLOCK);
-        Aligned { storage, skip, length }
+impl SystemFile {
+    pub fn open(path: &Path) -> io::Result<SystemFile> {
+        Ok(SystemFile { path: path.into(), file: File::open(path)?, direct: OnceLock::new() })
+    }
+}
+
+impl SourceFile for SystemFile {
+    fn stamp(&self) -> io::Result<Stamp> {
+        let info = self.file.metadata()?;
+        Ok((info.len(), info.modified().ok()))
     }
 
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.storage[self.skip..self.skip + self.length]
+    fn read(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        read_at(&self.file, buffer, position)
+    }
+
+    fn read_direct(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        match self.direct.get_or_init(|| open_direct(&self.path).ok()) {
+            Some(file) => read_at(file, buffer, position),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn will_need(&self, position: u64, length: u64) {
+        // Only advice: reading works without.
+        let length = std::num::NonZeroU64::new(length);
+        let _ = rustix::fs::fadvise(&self.file, position, length, rustix::fs::Advice::WillNeed);
+    }
+
+    fn map(&self, position: u64, length: usize) -> io::Result<Mmap> {
+        // SAFETY: the mapping is read-only and private to this process, and lives as long as its window is used.
+        // Another process may change or truncate the file meanwhile: bytes that change are as wrong as any that
+        // were read during a change (`check_unchanged` reports it), and truncation kills the process, which is
+        // why this mode must be asked for.
+        unsafe { MmapOptions::new().offset(position).len(length).map(&self.file) }
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, position)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, position)
+}
+
+#[cfg(target_os = "linux")]
+fn open_direct(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::DIRECT.bits() as i32;
+    std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_direct(_path: &Path) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn source(bytes: &[u8], planned: u64) -> (tempfile::TempDir, PathBuf, Result<Source, Error>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights");
+        fs::write(&path, bytes).unwrap();
+        let source = Source::open(&path, planned, ReadMode::Pread);
+        (folder, path, source)
+    }
+
+    #[test]
+    fn the_length_is_checked_at_the_start() {
+        assert!(matches!(source(&[0; 9], 10).2, Err(Error::Truncated { expected: 10, found: 9, .. })));
+        assert!(matches!(source(&[0; 11], 10).2, Err(Error::Changed { expected: 10, found: 11, .. })));
+        assert!(source(&[0; 10], 10).2.is_ok());
+    }
+
+    #[test]
+    fn a_file_that_shrinks_is_an_error() {
+        let (_folder, path, source) = source(&[7; 10_000], 10_000);
+        let source = source.unwrap();
+        let mut buffer = [0; 5000];
+        source.read(&mut buffer, 5000).unwrap();
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(6000).unwrap();
+        assert!(matches!(
+            source.read(&mut buffer, 5000),
+            Err(Error::Truncated { expected: 10_000, found: 6000, .. })
+        ));
+        assert!(matches!(source.map(0, 100), Err(Error::Truncated { .. })));
+        assert!(source.check_unchanged().is_err());
+    }
+
+    #[test]
+    fn mapped_and_read_bytes_agree() {
+        let bytes: Vec<u8> = (0..20_000u32).map(|i| (i * 7) as u8).collect();
+        let (_folder, _path, source) = source(&bytes, 20_000);
+        let source = source.unwrap();
+        assert_eq!(&source.map(123, 9000).unwrap()[..], &bytes[123..9123]);
+        source.check_unchanged().unwrap();
     }
 }

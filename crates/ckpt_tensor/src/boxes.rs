@@ -32,6 +32,11 @@ impl BoxCopy {
         target_span(&self.dims)
     }
 
+    /// The axis with the widest step through the source; `None` for a single element.
+    pub fn widest(&self) -> Option<usize> {
+        (0..self.dims.len()).max_by_key(|&axis| self.dims[axis].source)
+    }
+
     /// Drops axes of length one and joins neighbours whose strides chain on both sides.
     pub fn merge(&mut self) {
         let mut merged: Vec<Dim> = Vec::with_capacity(self.dims.len());

@@ -1,0 +1,170 @@
+//! The file calls that a run makes, behind a trait: a test puts a full or failing disk in their place.
+
+use ckpt_safetensors::{SourceFile, SystemFile};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+/// How bytes reach the disk. Direct bypasses the page cache; dontcache writes through it and drops the pages at once;
+/// buffered leaves them to the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteMode {
+    Direct,
+    DontCache,
+    Buffered,
+}
+
+impl WriteMode {
+    pub fn name(self) -> &'static str {
+        match self {
+            WriteMode::Direct => "direct",
+            WriteMode::DontCache => "dontcache",
+            WriteMode::Buffered => "buffered",
+        }
+    }
+}
+
+pub trait Disk: Sync {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn SourceFile>>;
+    /// Creates or empties a file. `Unsupported` or `InvalidInput` when the filesystem does not know the mode.
+    fn create(&self, path: &Path, mode: WriteMode) -> io::Result<Box<dyn TargetFile>>;
+    /// Opens a file to go on writing it; also tells its length.
+    fn reopen(&self, path: &Path, mode: WriteMode) -> io::Result<(Box<dyn TargetFile>, u64)>;
+    fn create_folder(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in a folder last.
+    fn sync_folder(&self, path: &Path) -> io::Result<()>;
+}
+
+pub trait TargetFile: Send + Sync {
+    /// Makes room for `bytes`, so that a full disk shows before anything is written.
+    fn reserve(&self, bytes: u64) -> io::Result<()>;
+    /// As `pwrite`. In direct mode memory, position and length are whole blocks.
+    fn write(&self, bytes: &[u8], position: u64) -> io::Result<usize>;
+    /// Waits until what was written is on the disk.
+    fn sync_data(&self) -> io::Result<()>;
+    /// Cuts the file to its length and, if asked, waits until it is on the disk.
+    fn finish(&self, bytes: u64, sync: bool) -> io::Result<()>;
+}
+
+/// The disks of this machine.
+pub struct SystemDisk;
+
+impl Disk for SystemDisk {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn SourceFile>> {
+        Ok(Box::new(SystemFile::open(path)?))
+    }
+
+    fn create(&self, path: &Path, mode: WriteMode) -> io::Result<Box<dyn TargetFile>> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        system::prepare(&mut options, mode)?;
+        Ok(Box::new(SystemTarget { file: options.open(path)?, mode }))
+    }
+
+    fn reopen(&self, path: &Path, mode: WriteMode) -> io::Result<(Box<dyn TargetFile>, u64)> {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        system::prepare(&mut options, mode)?;
+        let file = options.open(path)?;
+        let bytes = file.metadata()?.len();
+        Ok((Box::new(SystemTarget { file, mode }), bytes))
+    }
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        // Windows has no such call, and no handle of a folder that it could be made on.
+        if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+    }
+}
+
+struct SystemTarget {
+    file: File,
+    mode: WriteMode,
+}
+
+impl TargetFile for SystemTarget {
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        match system::allocate(&self.file, bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => self.file.set_len(bytes),
+            done => done,
+        }
+    }
+
+    fn write(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
+        system::write(&self.file, bytes, position, self.mode)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn finish(&self, bytes: u64, sync: bool) -> io::Result<()> {
+        self.file.set_len(bytes)?;
+        if sync { self.file.sync_all() } else { Ok(()) }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use super::WriteMode;
+    use rustix::fs::{FallocateFlags, OFlags, fallocate};
+    use rustix::io::{Errno, ReadWriteFlags, pwritev2};
+    use std::fs::{File, OpenOptions};
+    use std::io::{self, IoSlice};
+    use std::os::unix::fs::{FileExt, OpenOptionsExt};
+
+    /// `RWF_DONTCACHE` of Linux 6.14.
+    const DONTCACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
+
+    pub fn prepare(options: &mut OpenOptions, mode: WriteMode) -> io::Result<()> {
+        if mode == WriteMode::Direct {
+            options.custom_flags(OFlags::DIRECT.bits() as i32);
+        }
+        Ok(())
+    }
+
+    pub fn allocate(file: &File, bytes: u64) -> io::Result<()> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        match fallocate(file, FallocateFlags::empty(), 0, bytes) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Err(io::ErrorKind::Unsupported.into()),
+            done => Ok(done?),
+        }
+    }
+
+    pub fn write(file: &File, bytes: &[u8], position: u64, mode: WriteMode) -> io::Result<usize> {
+        match mode {
+            WriteMode::DontCache => Ok(pwritev2(file, &[IoSlice::new(bytes)], position, DONTCACHE)?),
+            WriteMode::Direct | WriteMode::Buffered => file.write_at(bytes, position),
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use super::WriteMode;
+    use std::fs::{File, OpenOptions};
+    use std::io;
+
+    pub fn prepare(_options: &mut OpenOptions, mode: WriteMode) -> io::Result<()> {
+        if mode == WriteMode::Buffered { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
+    }
+
+    pub fn allocate(_file: &File, _bytes: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    #[cfg(unix)]
+    pub fn write(file: &File, bytes: &[u8], position: u64, _mode: WriteMode) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::write_at(file, bytes, position)
+    }
+
+    #[cfg(windows)]
+    pub fn write(file: &File, bytes: &[u8], position: u64, _mode: WriteMode) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_write(file, bytes, position)
+    }
+}

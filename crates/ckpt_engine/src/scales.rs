@@ -1,0 +1,81 @@
+//! The scales that a part of a quantised tensor needs.
+
+use crate::Error;
+use crate::check::Checked;
+use crate::fill::Task;
+use crate::plan::CopyOp;
+use crate::read::Reader;
+use ckpt_tensor::dequant::{Block, Mxfp4, Target};
+use ckpt_tensor::{BoxCopy, Dtype, Kernel, Op};
+
+/// Scales of one piece, from scale number `first` on; empty where none are needed.
+#[derive(Default)]
+pub struct Scales {
+    first: u64,
+    exponents: Vec<u8>,
+    values: Vec<f32>,
+}
+
+impl Scales {
+    /// Reads the scales of every element from the piece's first to its last.
+    pub fn read(
+        checked: &Checked,
+        reader: &mut Reader,
+        task: &Task,
+        piece: &BoxCopy,
+    ) -> Result<Scales, Error> {
+        let last = piece.source + piece.source_span() - 1;
+        let (scale, first, count) = match task.copy.op {
+            Some(CopyOp::DequantBlock { scale, block, columns }) => {
+                let row = |element: u64| element / columns / block[0];
+                let width = columns.div_ceil(block[1]);
+                (scale, row(piece.source) * width, (row(last) - row(piece.source) + 1) * width)
+            }
+            Some(CopyOp::DequantMxfp4 { scale }) => {
+                let group = |element: u64| element / Mxfp4::GROUP;
+                (scale, group(piece.source), group(last) - group(piece.source) + 1)
+            }
+            _ => return Ok(Scales::default()),
+        };
+        let tensor = &checked.plan.tensors[scale];
+        let dtype = checked.tensor_dtypes[scale];
+        let size = u64::from(dtype.bits() / 8);
+        let mut raw = vec![0; (count * size) as usize];
+        reader.fill(tensor.source, tensor.begin + first * size, &mut raw)?;
+        let values = match dtype {
+            Dtype::U8 => return Ok(Scales { first, exponents: raw, values: Vec::new() }),
+            Dtype::F32 => raw,
+            _ => {
+                let Some(Kernel::Cast { run, .. }) = Kernel::new(dtype, Dtype::F32, Op::None) else {
+                    return Err(no_cast(dtype, Dtype::F32));
+                };
+                let mut wide = vec![0; count as usize * 4];
+                run(&raw, &mut wide);
+                wide
+            }
+        };
+        let values = values.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        Ok(Scales { first, exponents: Vec::new(), values })
+    }
+
+    /// The conversion with these scales.
+    pub fn kernel(&self, task: &Task) -> Result<Kernel<'_>, Error> {
+        let missing = || no_cast(task.from, task.to);
+        let target = || Target::new(task.to).ok_or_else(missing);
+        Ok(match task.copy.op {
+            None => Kernel::new(task.from, task.to, Op::None).ok_or_else(missing)?,
+            Some(CopyOp::MinusOne) => Kernel::new(task.from, task.to, Op::MinusOne).ok_or_else(missing)?,
+            Some(CopyOp::DequantBlock { block, columns, .. }) => {
+                let first_row = self.first / columns.div_ceil(block[1]);
+                Kernel::Block(Block { target: target()?, columns, block, scales: &self.values, first_row })
+            }
+            Some(CopyOp::DequantMxfp4 { .. }) => {
+                Kernel::Mxfp4(Mxfp4 { target: target()?, scales: &self.exponents, first: self.first })
+            }
+        })
+    }
+}
+
+fn no_cast(from: Dtype, to: Dtype) -> Error {
+    Error::Plan(format!("no cast from {} to {}", from.safetensors_name(), to.safetensors_name()))
+}

@@ -1,0 +1,264 @@
+//! The workers: each takes the next segment, fills its one buffer and writes it. Every buffer is allocated once.
+
+use crate::Error;
+use crate::board::CrcBoard;
+use crate::buffer::Buffer;
+use crate::check::Checked;
+use crate::fill::Filler;
+use crate::journal::{Journal, Resumed, SegmentRecord};
+use crate::layout::{FileLayout, Layout};
+use crate::plan::Item;
+use crate::run::{Control, Options, Progress};
+use crate::segment::Work;
+use crate::writer::Writer;
+use ckpt_safetensors::Source;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Large enough for a disk to run at speed, small enough that a few of them fit any budget.
+const SEGMENT: usize = 8 << 20;
+/// Segments of small checkpoints; a multiple of every block and element size.
+const SMALLEST_SEGMENT: usize = 256 << 10;
+/// Segments that a checkpoint has at least, so that there is work for everybody.
+const FEWEST_SEGMENTS: u64 = 16;
+/// Scratch memory of a worker, as a part of a segment.
+const SCRATCH_PART: usize = 4;
+/// Workers that nobody chose: more gained nothing on the disks that were measured.
+const MOST_THREADS: usize = 16;
+const TICK: Duration = Duration::from_millis(100);
+
+struct Segment {
+    file: usize,
+    begin: u64,
+    length: usize,
+}
+
+/// What the workers did.
+pub struct Done {
+    pub bytes_read: u64,
+    pub bytes_resumed: u64,
+    pub threads: usize,
+    pub memory: usize,
+    pub direct_refused: bool,
+}
+
+pub struct Workers<'a> {
+    checked: &'a Checked,
+    layout: &'a Layout,
+    sources: &'a [Source],
+    writers: &'a [Option<Writer>],
+    segments: Vec<Segment>,
+    segment: usize,
+    threads: usize,
+    board: CrcBoard,
+    next: AtomicUsize,
+    done: AtomicU64,
+    total: u64,
+    bytes_read: AtomicU64,
+    direct_refused: AtomicBool,
+    failed: AtomicBool,
+    failure: Mutex<Option<Error>>,
+    journal: Option<Journal>,
+    bytes_resumed: u64,
+}
+
+impl<'a> Workers<'a> {
+    pub fn new(
+        checked: &'a Checked,
+        layout: &'a Layout,
+        sources: &'a [Source],
+        writers: &'a [Option<Writer>],
+        options: &Options,
+        journal: Option<Journal>,
+        resumed: Resumed,
+    ) -> Self {
+        let mine: Vec<(usize, &FileLayout)> =
+            layout.files.iter().enumerate().filter(|(file, _)| writers[*file].is_some()).collect();
+        let segment = segment_size(layout);
+        let segments = mine.iter().flat_map(|&(file, layout)| {
+            (0..layout.bytes).step_by(segment).map(move |begin| Segment {
+                file,
+                begin,
+                length: (layout.bytes - begin).min(segment as u64) as usize,
+            })
+        });
+        let segments: Vec<Segment> =
+            segments.filter(|segment| !resumed.segments.contains(&(segment.file, segment.begin))).collect();
+        let board = CrcBoard::default();
+        let bytes_resumed = resumed.records.iter().map(|record| record.payload).sum();
+        for record in resumed.records {
+            record.slices.into_iter().for_each(|slice| board.restore(record.file, slice));
+        }
+        Workers {
+            checked,
+            layout,
+            sources,
+            writers,
+            threads: threads(options, segment).min(segments.len()).max(1),
+            segments,
+            segment,
+            board,
+            next: AtomicUsize::new(0),
+            done: AtomicU64::new(bytes_resumed),
+            total: mine.iter().map(|(_, file)| file.payload_bytes).sum(),
+            bytes_read: AtomicU64::new(0),
+            direct_refused: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            failure: Mutex::new(None),
+            journal,
+            bytes_resumed,
+        }
+    }
+
+    /// Fills and writes all segments; the calling thread reports progress meanwhile.
+    pub fn run(&self, control: &mut Control) -> Result<Done, Error> {
+        let stop = control.stop;
+        let watcher = thread::current();
+        thread::scope(|scope| {
+            let work = || {
+                let _guard = OnPanic(self);
+                self.work(stop);
+                watcher.unpark();
+            };
+            let workers: Vec<_> = (0..self.threads).map(|_| scope.spawn(work)).collect();
+            while workers.iter().any(|worker| !worker.is_finished()) {
+                thread::park_timeout(TICK);
+                (control.on_progress)(self.progress());
+                if let Err(error) = self.flush(false) {
+                    self.fail(error);
+                }
+            }
+        });
+        // What was finished before a failure is kept for the next run; the failure itself is the one to tell.
+        let flushed = self.flush(true);
+        match self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(Error::Interrupted { .. }) => {
+                Err(Error::Interrupted { done: self.done.load(Ordering::Relaxed), total: self.total })
+            }
+            Some(error) => Err(error),
+            None => flushed.map(|()| Done {
+                bytes_read: self.bytes_read.load(Ordering::Relaxed),
+                bytes_resumed: self.bytes_resumed,
+                threads: self.threads,
+                memory: self.threads * worker_memory(self.segment),
+                direct_refused: self.direct_refused.load(Ordering::Relaxed),
+            }),
+        }
+    }
+
+    fn flush(&self, now: bool) -> Result<(), Error> {
+        match &self.journal {
+            Some(journal) => journal.flush(self.writers.iter().flatten(), now),
+            None => Ok(()),
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        let at = self.next.load(Ordering::Relaxed).min(self.segments.len()).checked_sub(1);
+        let key = at.and_then(|at| {
+            let Segment { file, begin, .. } = self.segments[at];
+            let first = self.layout.files[file].overlapping(begin, begin + 1).start;
+            match self.checked.plan.files[file].items.get(first)? {
+                Item::Tensor(item) => Some(self.checked.plan.keys[item.key].key.clone()),
+                Item::Object(object) => Some(object.key.clone()),
+            }
+        });
+        Progress { done: self.done.load(Ordering::Relaxed), total: self.total, key }
+    }
+
+    fn work(&self, stop: &AtomicBool) {
+        let mut filler = Filler::new(self.checked, self.sources, self.segment / SCRATCH_PART);
+        let mut buffer = Buffer::new(self.segment);
+        let result = loop {
+            let Some(segment) = self.segments.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
+                break Ok(());
+            };
+            if let Err(error) = self.write(segment, &mut filler, &mut buffer, stop) {
+                break Err(error);
+            }
+        };
+        self.bytes_read.fetch_add(filler.reader.bytes_read, Ordering::Relaxed);
+        self.direct_refused.fetch_or(filler.reader.direct_refused, Ordering::Relaxed);
+        if let Err(error) = result {
+            self.fail(error);
+        }
+    }
+
+    /// The first error is the one to tell. The others follow from it, since nobody stops before it is noted.
+    fn fail(&self, error: Error) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.give_up();
+    }
+
+    /// Makes everybody stop who works or waits.
+    fn give_up(&self) {
+        self.failed.store(true, Ordering::SeqCst);
+        self.board.stop();
+    }
+
+    fn write(
+        &self,
+        segment: &Segment,
+        filler: &mut Filler,
+        buffer: &mut Buffer,
+        stop: &AtomicBool,
+    ) -> Result<(), Error> {
+        let payload = AtomicU64::new(0);
+        let progress = |bytes: usize| {
+            payload.fetch_add(bytes as u64, Ordering::Relaxed);
+            self.done.fetch_add(bytes as u64, Ordering::Relaxed);
+            if stop.load(Ordering::Relaxed) || self.failed.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted { done: 0, total: 0 });
+            }
+            Ok(())
+        };
+        progress(0)?;
+        let work = Work {
+            checked: self.checked,
+            file: segment.file,
+            layout: &self.layout.files[segment.file],
+            board: &self.board,
+            progress: &progress,
+        };
+        let slices = work.fill(filler, segment.begin, &mut buffer.bytes_mut()[..segment.length])?;
+        if let Some(writer) = &self.writers[segment.file] {
+            writer.write_at(buffer, segment.length, segment.begin)?;
+        }
+        if let Some(journal) = &self.journal {
+            let payload = payload.load(Ordering::Relaxed);
+            journal.note(SegmentRecord { file: segment.file, begin: segment.begin, payload, slices });
+        }
+        Ok(())
+    }
+}
+
+/// A worker that dies must not leave others waiting for its slices.
+struct OnPanic<'a, 'b>(&'a Workers<'b>);
+
+impl Drop for OnPanic<'_, '_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.give_up();
+        }
+    }
+}
+
+/// Bytes of a segment: it follows from the plan alone, so that another run of it finds the same segments.
+pub fn segment_size(layout: &Layout) -> usize {
+    let bytes: u64 = layout.files.iter().map(|file| file.bytes).sum();
+    let part = usize::try_from(bytes / FEWEST_SEGMENTS).unwrap_or(SEGMENT);
+    part.next_multiple_of(SMALLEST_SEGMENT).clamp(SMALLEST_SEGMENT, SEGMENT)
+}
+
+fn worker_memory(segment: usize) -> usize {
+    segment + segment / SCRATCH_PART
+}
+
+/// Workers wait for the disk most of the time, so there are more of them than cores; the budget pays for each.
+fn threads(options: &Options, segment: usize) -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let wanted = options.threads.unwrap_or((2 * cores).clamp(3, MOST_THREADS));
+    wanted.min(options.memory / worker_memory(segment))
+}

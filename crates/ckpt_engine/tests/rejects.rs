@@ -1,0 +1,149 @@
+//! Plans that lie: each is refused with a sentence that names the lie, before anything is touched.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Case, noise};
+
+/// A plan with a matrix in two chunks, one of them padded, and an object.
+fn case() -> Case {
+    let mut case = Case::new();
+    let tensor = case.tensor("BF16", &[8, 6], noise(96, 1));
+    case.tensor("F32", &[2, 3], noise(24, 2));
+    case.tensor("F8_E4M3", &[8, 6], noise(48, 3));
+    let key = case.key("bfloat16", &[2, 8, 6]);
+    let copies = json!([
+        {"tensor": tensor, "start": [0, 0], "size": [4, 6], "offset": 0, "strides": [6, 1]},
+        {"tensor": tensor, "start": [4, 0], "size": [4, 6], "offset": 24, "strides": [6, 1]},
+    ]);
+    case.item(
+        0,
+        json!({"key": key, "offsets": [0, 0, 0], "sizes": [1, 8, 6], "extent": [8, 6], "copies": copies}),
+    );
+    case.item(0, json!({"key": key, "offsets": [1, 0, 0], "sizes": [1, 8, 6], "extent": [8, 6], "copies": [], "fill": "zero"}));
+    case.object(0, "module._extra_state/shard_0_1");
+    case
+}
+
+fn refusal(plan: Value) -> Option<String> {
+    match serde_json::from_value(plan) {
+        Err(error) => Some(error.to_string()),
+        Ok(plan) => ckpt_engine::lay_out(plan).err().map(|error| {
+            assert_eq!(error.code(), "PLAN_INVALID");
+            error.to_string()
+        }),
+    }
+}
+
+/// The place in the plan, what it becomes (null: it goes), a part of the message.
+#[rustfmt::skip]
+fn lies() -> Vec<(&'static str, Value, &'static str)> {
+    let item = "/files/0/items/0";
+    let at = |path: &str| -> &'static str { Box::leak(format!("{item}{path}").into_boxed_str()) };
+    vec![
+        ("/version", json!(2), "version 2"),
+        ("/surprise", json!(1), "unknown field `surprise`"),
+        ("/metadata", Value::Null, "missing field"),
+        ("/sources/0/bytes", json!(50), "not where its shape"),
+        ("/sources/0/bytes", json!(-1), "invalid value"),
+        ("/tensors/0/source", json!(9), "in no source"),
+        ("/tensors/0/dtype", json!("BF17"), "dtype BF17"),
+        ("/tensors/0/shape", json!([8, 7]), "not where its shape"),
+        ("/tensors/0/shape", json!([u64::MAX, 8]), "not where its shape"),
+        ("/tensors/0/begin", json!(1000), "not where its shape"),
+        ("/keys/0/dtype", json!("bfloat17"), "dtype bfloat17"),
+        ("/keys/0/shape", json!([3, 8, 6]), "do not cover it exactly once"),
+        ("/keys/1", json!({"key": "layer.0.weight", "dtype": "bfloat16", "shape": [0]}), "a key is there twice"),
+        ("/keys/1", json!({"key": "unused", "dtype": "bfloat16", "shape": [2]}), "chunks of unused do not cover"),
+        ("/keys/1", json!({"key": "empty", "dtype": "bfloat16", "shape": [0]}), "chunks of empty do not cover"),
+        ("/files/0/path", json!("/iter/x"), "not a plain path"),
+        ("/files/0/path", json!("../x"), "not a plain path"),
+        ("/files/0/path", json!("iter/../../x"), "not a plain path"),
+        ("/files/0/path", json!("iter//x"), "not a plain path"),
+        ("/files/0/path", json!("iter/./x"), "not a plain path"),
+        ("/files/0/path", json!("iter\\x"), "not a plain path"),
+        ("/files/0/path", json!("C:x"), "not a plain path"),
+        ("/files/0/path", json!("iter/x\0"), "not a plain path"),
+        ("/files/0/path", json!(""), "not a plain path"),
+        ("/files/0/path", json!("iter_0000000/common.pt"), "is there twice"),
+        ("/files/0/path", json!("iter_0000000"), "is a file and a folder"),
+        ("/files/0/rank", json!(-1), "invalid value"),
+        ("/metadata/path", json!("../.metadata"), "not a plain path"),
+        ("/archives/0/path", json!("iter_0000000/.metadata"), "is there twice"),
+        ("/archives/0/object", json!("nothing"), "which is not defined"),
+        ("/objects/common", json!([1]), "is a bare list"),
+        ("/objects/common", json!({"list": [{"float": "many"}]}), "is not a float"),
+        ("/objects/common", json!(1.5), "is not an integer"),
+        ("/objects/common", json!({"tensor": {"dtype": "int32", "shape": [2], "data": [1]}}), "is not a tensor"),
+        ("/objects/common", json!({"list": [], "tuple": []}), "is not of one kind"),
+        ("/files/0/items/2/object", json!("nothing"), "which is not defined"),
+        ("/files/0/items/2/key", json!("layer.0.weight"), "is there twice"),
+        (at("/key"), json!(7), "key number 7"),
+        (at("/surprise"), json!(7), "did not match any variant"),
+        (at("/fill"), json!("ones"), "did not match any variant"),
+        (at("/offsets"), json!([0, 0]), "another rank"),
+        (at("/offsets"), json!([1, 0, 0]), "do not cover it exactly once"),
+        (at("/offsets"), json!([2, 0, 0]), "leaves it"),
+        (at("/offsets"), json!([u64::MAX, 0, 0]), "leaves it"),
+        (at("/sizes"), json!([1, 4, 6]), "space of another size"),
+        (at("/sizes"), json!([1, 9, 6]), "leaves it"),
+        (at("/extent"), json!([8, 5]), "space of another size"),
+        (at("/extent"), json!([u64::MAX, 6]), "space of another size"),
+        (at("/copies/0/tensor"), json!(9), "tensor number 9"),
+        (at("/copies/0/tensor"), json!(1), "reads past the end of tensor-1"),
+        (at("/copies/0/tensor"), json!(2), "would need a cast"),
+        (at("/copies/0/start"), json!([0]), "copy of another rank"),
+        (at("/copies/0/start"), json!([5, 0]), "a copy that leaves it"),
+        (at("/copies/0/start"), json!([1, 0]), "written twice"),
+        (at("/copies/0/size"), json!([0, 6]), "a copy that leaves it"),
+        (at("/copies/0/size"), json!([5, 6]), "written twice"),
+        (at("/copies/0/size"), json!([3, 6]), "is not covered"),
+        (at("/copies/0/offset"), json!(25), "reads past the end"),
+        (at("/copies/0/offset"), json!(u64::MAX), "stride beyond all bounds"),
+        (at("/copies/0/strides"), json!([15, 1]), "reads past the end"),
+        (at("/copies/0/strides"), json!([u64::MAX, 1]), "stride beyond all bounds"),
+        (at("/copies/0/strides"), json!([-6, 1]), "did not match any variant"),
+        (at("/copies/0/op"), json!({"kind": "plus_one"}), "did not match any variant"),
+        (at("/copies/0/op"), json!({"kind": "dequant_mxfp4", "scale": 1}), "would need a cast"),
+        (at("/copies/0/op"), json!({"kind": "dequant_block", "scale": 1, "block": [4, 2], "columns": 6}), "would need a cast"),
+    ]
+}
+
+#[test]
+fn lies_are_found() {
+    assert_eq!(refusal(case().plan), None);
+    for (place, value, expected) in lies() {
+        let mut plan = case().plan;
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        match plan.pointer_mut(parent).unwrap() {
+            Value::Object(map) if value.is_null() => drop(map.remove(name)),
+            Value::Object(map) => drop(map.insert(name.into(), value.clone())),
+            Value::Array(list) => list.push(value.clone()),
+            _ => unreachable!("{place}"),
+        }
+        let found = refusal(plan).unwrap_or_else(|| panic!("{place} = {value} is accepted"));
+        assert!(found.contains(expected), "{place} = {value}: {found}");
+    }
+}
+
+#[test]
+fn scales_must_fit_their_tensor() {
+    let quantised = |shape: [u64; 2], block: [u64; 2], columns: u64| {
+        let mut case = Case::new();
+        let tensor = case.tensor("F8_E4M3", &[8, 6], noise(48, 3));
+        let scale = case.tensor("F32", &shape, noise((shape[0] * shape[1] * 4) as usize, 4));
+        case.whole("bfloat16", &[8, 6], json!([{"tensor": tensor, "start": [0, 0], "size": [8, 6], "offset": 0,
+            "strides": [6, 1], "op": {"kind": "dequant_block", "scale": scale, "block": block, "columns": columns}}]));
+        refusal(case.plan)
+    };
+    assert_eq!(quantised([2, 3], [4, 2], 6), None);
+    for (shape, block, columns) in [
+        ([2, 2], [4, 2], 6),
+        ([2, 3], [0, 2], 6),
+        ([2, 3], [4, 2], 0),
+        ([2, 3], [4, 2], 5),
+        ([2, 3], [4, 2], 7),
+    ] {
+        assert!(quantised(shape, block, columns).unwrap().contains("would need a cast"));
+    }
+}
