@@ -1,6 +1,13 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { type ConfigMap, type MapNode, readConfigFile, resolveTree } from '@nemotron-convert/config';
+import {
+  type ConfigMap,
+  loadFile,
+  type MapNode,
+  type Node,
+  readConfigFile,
+  resolveTree,
+} from '@nemotron-convert/config';
 import { NemotronError } from '@nemotron-convert/core';
 import type { Io, StepRun } from '../io.js';
 import { showText } from '../render/step-text.js';
@@ -20,20 +27,34 @@ const RUNNERS: ReadonlyMap<string, () => Promise<Runner>> = new Map([
   ['convert/hf_to_megatron', async () => (await import('./hf-to-megatron/run.js')).HF_TO_MEGATRON],
 ]);
 
+type TreeRunner = (tree: MapNode, run: StepRun, io: Io) => Promise<number>;
+
+/** The steps that take their configuration unresolved, because its interpolations are what they write. */
+const TREE_RUNNERS: ReadonlyMap<string, () => Promise<TreeRunner>> = new Map([
+  ['env/env_toml', async () => (await import('./env-toml/run.js')).runEnvToml],
+]);
+
 /** Applies the words of a step to its configuration, resolves it in the step's environment, and does the work. */
 export async function runStep(run: StepRun, io: Io): Promise<number> {
   const manifest = findStep(discoverSteps(io.stepsDir), run.id);
   const load = RUNNERS.get(manifest.id);
-  if (load === undefined) {
+  const loadTree = TREE_RUNNERS.get(manifest.id);
+  if (load === undefined && loadTree === undefined) {
     throw new NemotronError('STEP_INVALID', `${manifest.id} cannot run here`, {
       facts: { kind: 'ValueError', step: manifest.id },
-      hint: `steps that can: ${[...RUNNERS.keys()].join(', ')}`,
+      hint: `steps that can: ${[...RUNNERS.keys(), ...TREE_RUNNERS.keys()].join(', ')}`,
     });
   }
   const { config, help, rest } = parseStepWords(run.words, manifest.id);
   if (help) {
     io.out.write(showText(manifest, io.out.columns));
     return 0;
+  }
+  if (load === undefined) {
+    // This step follows `defaults:` of its own files, too.
+    const tree = config === undefined ? run.config : asMap(loadFile(resolve(run.cwd, config), run), config);
+    applyStepWords(tree, rest);
+    return (await loadTree?.())?.(tree, run, io) ?? 0;
   }
   const settings = stepSettings(config ?? run.config, rest, run);
   if (!run.quiet) for (const warning of settings.warnings) io.err.write(`warning: ${warning}\n`);
@@ -70,7 +91,10 @@ function readStepConfig(name: string, cwd: string): MapNode {
       facts: { kind: 'FileNotFoundError' },
     });
   }
-  const tree = readConfigFile(path, { cwd });
+  return asMap(readConfigFile(path, { cwd }), name);
+}
+
+function asMap(tree: Node, name: string): MapNode {
   if (tree.kind === 'map') return tree;
   throw new NemotronError('CONFIG_VALUE', `${name} must be a YAML map`, { facts: { kind: 'TypeError' } });
 }

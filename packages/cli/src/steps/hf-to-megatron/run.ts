@@ -9,7 +9,7 @@ import type { Settings } from '../settings.js';
 import { readOptions } from './options.js';
 import { unknownOverrides } from './unknown.js';
 
-export const HF_TO_MEGATRON = { run: runHfToMegatron, describe };
+export const HF_TO_MEGATRON = { run: runHfToMegatron, describe, read: readOptions };
 
 /** Converts; the target appears complete or not at all. Returns the exit code. */
 async function runHfToMegatron(
