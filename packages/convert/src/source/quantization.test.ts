@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { readQuantization } from './quantization.js';
+import type { SourceTensor } from './tensor.js';
+
+const none = new Map<string, SourceTensor>();
+const method = (quant_method: string, more = {}) => ({ quantization_config: { quant_method, ...more } });
+
+test('reads the block of float8 weights', () => {
+  expect(readQuantization('/m', {}, none).block).toEqual([128, 128]);
+  expect(readQuantization('/m', method('fp8', { weight_block_size: [64n, 32n] }), none).block).toEqual([
+    64, 32,
+  ]);
+});
+
+test('refuses packed weights and names the bfloat16 release', () => {
+  const dir = '/hub/models--nvidia--NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4/snapshots/0';
+  expect(() => readQuantization(dir, method('modelopt', { quant_algo: 'NVFP4' }), none)).toThrow(
+    expect.objectContaining({
+      code: 'SOURCE_QUANTIZED',
+      message: expect.stringContaining('modelopt NVFP4'),
+      hint: expect.stringContaining('nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16'),
+    }),
+  );
+  expect(() => readQuantization('/m/Qwen3-8B-AWQ', method('awq'), none)).toThrow(
+    expect.objectContaining({ hint: expect.stringContaining('Qwen3-8B') }),
+  );
+});
+
+test('tells packed weights by their tensors when config.json is silent', () => {
+  const name = 'model.layers.0.mlp.down_proj.qweight';
+  const tensor = { name, dtype: 'I32', shape: [1], begin: 0, end: 4, file: 0 };
+  expect(() => readQuantization('/m', {}, new Map([[name, tensor]]))).toThrow(
+    expect.objectContaining({
+      code: 'SOURCE_QUANTIZED',
+      facts: expect.objectContaining({ method: 'GPTQ or AWQ' }),
+    }),
+  );
+});
