@@ -66,6 +66,18 @@ const STEPS: Command = {
   examples: RUN.examples.slice(0, 1),
   children: { list: LIST, show: SHOW, run: RUN },
 };
+const PLAN: Command = {
+  path: 'nemotron plan',
+  summary: 'Show what a conversion would read, write, cast and leave out',
+  args: '[OPTIONS] [key=value ...]',
+  flags: FLAGS.plan,
+  examples: [
+    'nemotron plan hf_model_id=./model megatron_path=./out',
+    'nemotron plan hf_model_id=./model tp=4 --json',
+  ],
+  keepUnknown: true,
+  load: async () => (await import('./commands/plan.js')).plan,
+};
 const VERIFY: Command = {
   path: 'nemotron verify',
   summary: 'Check a Megatron checkpoint',
@@ -106,7 +118,14 @@ export const ROOT: Command = {
   args: 'COMMAND [ARGS]...',
   flags: FLAGS.root,
   examples: [...RUN.examples.slice(0, 1), ...LIST.examples.slice(0, 1)],
-  children: { steps: STEPS, verify: VERIFY, inspect: INSPECT, models: MODELS, completion: COMPLETION },
+  children: {
+    steps: STEPS,
+    plan: PLAN,
+    verify: VERIFY,
+    inspect: INSPECT,
+    models: MODELS,
+    completion: COMPLETION,
+  },
 };
 
 /** Follows the words down the command tree and runs what they name. */

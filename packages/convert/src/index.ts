@@ -7,6 +7,7 @@ export type { RankOf } from './output/staging.js';
 export type { Drop } from './plan/collect.js';
 export { type Context, type ConvertReport, convert } from './run/convert.js';
 export { type InspectedTensor, type Inspection, inspect, inspectTensor } from './run/inspect.js';
+export { type PlanSummary, plan } from './run/plan.js';
 export {
   VERIFY_MODES,
   type VerifyMode,

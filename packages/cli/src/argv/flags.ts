@@ -59,6 +59,17 @@ export const FLAGS = {
     { name: 'quiet', doc: 'Print errors only' },
     HELP,
   ],
+  plan: [
+    {
+      name: 'config',
+      short: 'c',
+      value: 'NAME',
+      doc: 'Configuration: a name of the step, or a path with a slash or ending in .yaml, .yml',
+      complete: 'file',
+    },
+    JSON_FLAG,
+    HELP,
+  ],
   inspect: [
     { name: 'tensor', value: 'KEY', doc: 'Hash and figures of one tensor of a Megatron checkpoint' },
     JSON_FLAG,

@@ -1,0 +1,85 @@
+import { existsSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { convertStep, nemotron } from '../support/cli.js';
+import { FIXTURES } from '../support/golden.js';
+import { hashTree } from '../support/tree.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'nemotron-look-'));
+const source = join(FIXTURES, 'llama');
+const target = join(dir, 'megatron');
+
+beforeAll(async () => {
+  expect((await convertStep({ hf_model_id: source, megatron_path: target })).exit).toBe(0);
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('looking at conversions', () => {
+  test('plan tells sizes, model and target, and writes nothing', async () => {
+    const path = join(dir, 'planned');
+    const { exit, stdout } = await nemotron([
+      'plan',
+      `hf_model_id=${source}`,
+      `megatron_path=${path}`,
+      'tp=2',
+      '--json',
+    ]);
+    expect(exit).toBe(0);
+    const plan = JSON.parse(stdout) as Record<string, unknown>;
+    expect(plan).toMatchObject({ architecture: 'LlamaForCausalLM', target: '0.3.1', tensors: 9 });
+    expect(plan['layout']).toEqual({ tp: 2, pp: 1, ep: 1, etp: 1 });
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('plan refuses sizes that do not divide, with the legal ones', async () => {
+    const words = ['plan', `hf_model_id=${source}`, `megatron_path=${join(dir, 'x')}`, 'tp=3'];
+    const { exit, stderr } = await nemotron(words);
+    expect(exit).toBe(2);
+    expect(stderr).toMatch(/error\[E0203\]: tp=3 does not divide 8 attention heads/);
+    expect(stderr).toContain('tp=1,2,4,8');
+  });
+
+  test('inspect reads checkpoints, sources and single files', async () => {
+    const checkpoint = await nemotron(['inspect', target]);
+    expect(checkpoint.stdout).toContain(
+      'decoder.layers.self_attention.linear_qkv.weight  bfloat16 [3, 96, 64]  3 chunks',
+    );
+    expect((await nemotron(['inspect', source])).stdout).toContain('Hugging Face checkpoint, 30 tensors');
+    const file = await nemotron(['inspect', join(source, 'model-00001-of-00002.safetensors'), '--json']);
+    expect(JSON.parse(file.stdout)).toMatchObject({ kind: 'safetensors file' });
+  });
+
+  test('models lists architectures with their versions', async () => {
+    const { stdout } = await nemotron(['models', '--json']);
+    const rows = JSON.parse(stdout) as { architecture: string; targets: string[] }[];
+    expect(rows.find((row) => row.architecture === 'LlamaForCausalLM')?.targets).toEqual(['0.3.1', '0.7.0']);
+  });
+
+  test('verify finds a flipped bit, and says where', async () => {
+    const good = await nemotron(['verify', target, '--against', source]);
+    expect(good.exit).toBe(0);
+    const path = join(target, 'iter_0000000', '__0_0.distcp');
+    const before = hashTree(target);
+    const file = openSync(path, 'r+');
+    const byte = Buffer.alloc(1);
+    // The middle of the file lies in the payload of its largest tensors.
+    const at = Math.floor(statSync(path).size / 2);
+    readSync(file, byte, 0, 1, at);
+    writeSync(file, Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, at);
+    expect(hashTree(target)).not.toEqual(before);
+    const structural = await nemotron(['verify', target]);
+    const full = await nemotron(['verify', target, '--mode', 'full']);
+    writeSync(file, byte, 0, 1, at);
+    expect([structural.exit, full.exit]).toEqual([6, 6]);
+    expect(structural.stdout).toContain("the payload's CRC differs");
+    expect(full.stdout).toMatch(/element \d+ of the chunk differs/);
+    expect((await nemotron(['verify', target])).exit).toBe(0);
+  });
+
+  test('verify of something that is no checkpoint', async () => {
+    const { exit, stderr } = await nemotron(['verify', source]);
+    expect(exit).toBe(3);
+    expect(stderr).toContain('error[E0321]');
+  });
+});
