@@ -25,9 +25,8 @@ export function describeHybrid(provider: Fields): ModelDescription {
   );
   norm(model.scope('decoder.', 'decoder.', 'last'), 'final_norm', int(provider, 'hidden_size'), provider);
   outputLayer(model, provider);
-  if (provider['share_embeddings_and_output_weights'] !== true) {
-    model.scope('', '', 'last').state('output_layer', 'extra_state_none');
-  }
+  // Its module exists even where its weight is tied to the embeddings.
+  model.scope('', '', 'last').state('output_layer', 'extra_state_none');
   hybridPrediction(model, provider, (pattern, at) => describeLayers(pattern, provider, at));
   return model;
 }
