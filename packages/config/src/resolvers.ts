@@ -129,13 +129,15 @@ const GIT_SPEC = /^git\+(.+)@([^@]*)$/s;
 function autoMount({ args: [spec, target], evaluation }: Call): Resolved {
   const text = pythonText(spec ?? null);
   const [, url, ref] = GIT_SPEC.exec(text) ?? [];
-  if (url === undefined || ref === undefined || ref === '') {
+  const name = (url?.replace(/\/+$/, '').split('/').at(-1) ?? '').replace(/\.git$/, '');
+  // The name becomes a directory.
+  const isName = name !== '' && name !== '.' && name !== '..';
+  if (url === undefined || ref === undefined || ref === '' || !isName) {
     throw failed(
       `invalid git mount '${text}'`,
       'write git+URL@REF, for example git+https://host/repo.git@main',
     );
   }
-  const name = (url.split('/').at(-1) ?? '').replace(/\.git$/, '');
   evaluation.mount({
     name,
     url,

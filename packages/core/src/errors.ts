@@ -332,7 +332,7 @@ export const ERRORS = {
   ),
   JOB_PREPARATION: row(
     'E0803',
-    8,
+    1,
     'preparing the job failed',
     'run the command shown above on the login node',
   ),

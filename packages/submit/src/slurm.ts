@@ -139,7 +139,7 @@ async function provideClone(
   );
   await must(shell, isThere ? `${at} fetch origin` : `git clone ${quote(clone.url)} ${quote(dir)}`);
   const checkout = `${at} checkout ${quote(`origin/${clone.ref}`)} 2>/dev/null || ${at} checkout ${quote(clone.ref)}`;
-  await must(shell, checkout, `git checkout ${clone.ref} failed for ${clone.name}`);
+  await must(shell, checkout, `git checkout ${clone.ref} failed for ${clone.name}`, undefined, 'Exit');
   await must(shell, `${at} reset --hard HEAD`);
 }
 
@@ -186,11 +186,12 @@ async function must(
   command: string,
   what = 'a command failed',
   input?: Buffer | AsyncIterable<Buffer>,
+  kind = 'RuntimeError',
 ): Promise<CommandResult> {
   const result = await shell.run(command, input);
   if (result.code === 0) return result;
   throw new NemotronError('JOB_PREPARATION', `${what}\n${shell.name}: ${command}\n${lastWords(result)}`, {
-    facts: { command, code: result.code },
+    facts: { kind, command, code: result.code },
   });
 }
 

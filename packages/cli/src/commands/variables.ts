@@ -55,8 +55,8 @@ function wandbVariables(wandb: ConfigMap, recipeName: string): Map<string, strin
   set('WANDB_PROJECT', wandb.get('project'));
   if (variables.has('WANDB_PROJECT')) {
     variables.set('WANDB_ENABLED', 'true');
-    variables.set('WANDB_NAME', recipeName.replaceAll('/', '-'));
     variables.set('WANDB_JOB_TYPE', recipeName);
+    variables.set('WANDB_NAME', recipeName.replaceAll('/', '-'));
   }
   set('WANDB_NAME', wandb.get('run_name') ?? wandb.get('name'));
   set('WANDB_GROUP', wandb.get('group'));
