@@ -53,10 +53,11 @@ export function ranksCommand(work: string, nodes: number, ranks: number): string
   if (world === 1) return work;
   const numbers = `export WORLD_SIZE=${world} LOCAL_RANK=$rank RANK=$(( \${NODE_RANK:-0} * ${ranks} + rank ))`;
   return [
-    'pids=""',
+    // Each rank in a process group of its own, which can be stopped with everything that it has started.
+    'set -m; pids=""',
     `for rank in $(seq 0 ${ranks - 1}); do ( ${numbers}; ${work} ) & pids="$pids $!"; done`,
     'code=0',
-    `for pid in $pids; do wait -n || { code=$?; kill $pids 2>/dev/null; break; }; done`,
+    `for pid in $pids; do wait -n || { code=$?; kill -- $(printf -- '-%s ' $pids) 2>/dev/null; break; }; done`,
     'wait',
     '( exit $code )',
   ].join('; ');
