@@ -361,7 +361,7 @@ describe('what is meant', () => {
     mkdirSync(join(home, 'org', 'model'), { recursive: true });
     process.chdir(home);
     try {
-      const dir = await locateSource('org/model', { env: { HF_ENDPOINT: hub.endpoint } }, async () => {});
+      const { dir } = await locateSource('org/model', { env: { HF_ENDPOINT: hub.endpoint } }, async () => {});
       expect(dir.endsWith('/org/model')).toBe(true);
       expect(hub.seen).toEqual([]);
     } finally {

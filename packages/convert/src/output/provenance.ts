@@ -19,6 +19,8 @@ export interface Provenance {
   readonly target: string;
   readonly source: {
     readonly id: string;
+    /** The commit of a model on the Hub. */
+    readonly commit?: string;
     readonly files: readonly { readonly name: string; readonly bytes: number }[];
   };
   readonly options: Pick<ConvertOptions, 'dtype' | 'tp' | 'pp' | 'ep' | 'etp'> & { readonly world: number };
@@ -56,6 +58,7 @@ export function provenance(input: ProvenanceInput): string {
     target: input.target,
     source: {
       id: options.hfModelId,
+      ...(source.hub === undefined ? {} : { commit: source.hub.commit }),
       files: source.files.map(({ path, bytes }) => ({ name: basename(path), bytes })),
     },
     options: { dtype, ...sizes, world: ranks?.world ?? 1 },

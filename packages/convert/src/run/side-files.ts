@@ -17,7 +17,8 @@ export async function writeSideFiles(
   digest: string,
 ): Promise<void> {
   const { provider, target, tokenizerKwargs } = prepared;
-  const paths = { hfModelId: options.hfModelId, save: staging.target };
+  // A revision is no part of the id that loaders of the checkpoint can use.
+  const paths = { hfModelId: source.hub?.repo ?? options.hfModelId, save: staging.target };
   const config = runConfig(provider, target, paths, tokenizerKwargs, options.trustRemoteCode);
   await staging.writeText(`${ITERATION_DIR}/run_config.yaml`, config);
   await staging.writeText(`${ITERATION_DIR}/metadata.json`, JSON.stringify(CONTAINERS[target].metadataJson));

@@ -12,6 +12,18 @@ export interface SourceContext {
   readonly signal?: AbortSignal;
 }
 
+/** Which model of the Hub a directory is a snapshot of. */
+export interface HubOrigin {
+  readonly repo: string;
+  readonly revision: string;
+  readonly commit: string;
+}
+
+export interface Located {
+  readonly dir: string;
+  readonly hub?: HubOrigin;
+}
+
 /**
  * The directory of a source: a local one where there is one of that name, else a snapshot of `org/name[@revision]` in
  * the Hugging Face cache. A local directory opens no socket.
@@ -21,10 +33,10 @@ export async function locateSource(
   hfModelId: string,
   context: SourceContext,
   beforeWeights: (dir: string) => Promise<void>,
-): Promise<string> {
+): Promise<Located> {
   const dir = resolve(hfModelId);
   const id = parseHubId(hfModelId);
-  if (id === undefined || (await stat(dir).catch(() => undefined))?.isDirectory() === true) return dir;
+  if (id === undefined || (await stat(dir).catch(() => undefined))?.isDirectory() === true) return { dir };
   const settings = await hubSettings(context.env ?? {});
   try {
     const snapshot = await resolveHub(id, settings, {
@@ -32,7 +44,7 @@ export async function locateSource(
       signal: context.signal,
       beforeWeights,
     });
-    return snapshot.dir;
+    return { dir: snapshot.dir, hub: { ...id, commit: snapshot.commit } };
   } catch (error) {
     if (!(error instanceof NemotronError) || error.code !== 'HUB_NOT_FOUND') throw error;
     throw new NemotronError(

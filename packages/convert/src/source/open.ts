@@ -5,7 +5,7 @@ import { inspectSafetensors } from '@nemotron-convert/native';
 import { findFamily } from '../models/registry.js';
 import { architectureOf } from './architecture.js';
 import { listSource, readIndex, readText, weightFiles } from './files.js';
-import { locateSource, type SourceContext } from './locate.js';
+import { type HubOrigin, locateSource, type SourceContext } from './locate.js';
 import type { SourceTensor } from './tensor.js';
 import { tokenizerFiles } from './tokenizer-files.js';
 
@@ -19,6 +19,8 @@ export interface SourceFile {
 /** A Hugging Face checkpoint as its headers and configuration show it; no tensor data is read. */
 export interface Source {
   readonly dir: string;
+  /** Set when `dir` is a snapshot of a model on the Hub. */
+  readonly hub?: HubOrigin;
   readonly configPath: string;
   readonly config: PyMap;
   readonly files: readonly SourceFile[];
@@ -29,7 +31,8 @@ export interface Source {
 
 /** Opens a checkpoint, a local directory or a model on the Hub, and checks that everything a conversion needs is there. */
 export async function openSource(hfModelId: string, context: SourceContext = {}): Promise<Source> {
-  const dir = await locateSource(hfModelId, context, requireFamily);
+  const located = await locateSource(hfModelId, context, requireFamily);
+  const { dir } = located;
   const names = await listSource(dir);
   const index = await readIndex(dir, names);
   const weights = weightFiles(dir, names, index);
@@ -59,7 +62,7 @@ export async function openSource(hfModelId: string, context: SourceContext = {})
   }
   checkIndex(dir, index, tensors);
   return {
-    dir,
+    ...located,
     configPath,
     config,
     files: await Promise.all(headers.map(stamped)),
