@@ -10,6 +10,12 @@ impl Failure {
         Failure(json!({ "code": "INTERNAL", "message": message, "facts": {} }).to_string())
     }
 
+    pub fn option(option: &str, found: &str, choices: &str) -> Self {
+        let message = format!("{option} is {found:?}: expected one of {choices}");
+        let facts = json!({ "option": option, "found": found, "choices": choices });
+        Failure(json!({ "code": "OPTION_INVALID", "message": message, "facts": facts }).to_string())
+    }
+
     pub fn into_napi(self) -> napi::Error {
         napi::Error::from_reason(self.0)
     }

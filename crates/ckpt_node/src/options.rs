@@ -1,5 +1,6 @@
 //! What JavaScript asks an execution for.
 
+use crate::error::Failure;
 use ckpt_engine::{JournalOptions, ReadMode, WriteMode};
 use napi_derive::napi;
 use std::path::PathBuf;
@@ -29,14 +30,14 @@ impl BindingExecuteOptions {
             None | Some("auto" | "pread") => ReadMode::Pread,
             Some("mmap") => ReadMode::Mmap,
             Some("direct") => ReadMode::Direct,
-            Some(other) => return Err(napi::Error::from_reason(format!("read mode {other} is not known"))),
+            Some(other) => return Err(unknown("readMode", other, "auto, pread, direct, mmap")),
         };
         let write_mode = match self.write_mode.as_deref() {
             None | Some("auto") => None,
             Some("direct") => Some(WriteMode::Direct),
             Some("dontcache") => Some(WriteMode::DontCache),
             Some("buffered") => Some(WriteMode::Buffered),
-            Some(other) => return Err(napi::Error::from_reason(format!("write mode {other} is not known"))),
+            Some(other) => return Err(unknown("writeMode", other, "auto, direct, dontcache, buffered")),
         };
         Ok(ckpt_engine::Options {
             root: PathBuf::from(self.root),
@@ -49,6 +50,10 @@ impl BindingExecuteOptions {
             journal: self.journal.zip(self.digest).map(|(path, digest)| JournalOptions { path, digest }),
         })
     }
+}
+
+fn unknown(option: &str, found: &str, choices: &str) -> napi::Error {
+    Failure::option(option, found, choices).into_napi()
 }
 
 #[napi(object)]

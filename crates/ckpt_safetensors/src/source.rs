@@ -36,6 +36,10 @@ impl ReadMode {
 /// What `O_DIRECT` wants of positions, lengths and addresses on every filesystem that we know.
 pub const DIRECT_ALIGNMENT: usize = 4096;
 
+/// Bytes of a read that is announced: Linux silently cuts longer ones to what the device takes at once.
+#[cfg(target_os = "linux")]
+const ADVICE: u64 = 512 << 10;
+
 /// Length and time of the last change.
 pub type Stamp = (u64, Option<SystemTime>);
 
@@ -201,9 +205,11 @@ impl SourceFile for SystemFile {
 
     #[cfg(target_os = "linux")]
     fn will_need(&self, position: u64, length: u64) {
-        // Only advice: reading works without.
-        let length = std::num::NonZeroU64::new(length);
-        let _ = rustix::fs::fadvise(&self.file, position, length, rustix::fs::Advice::WillNeed);
+        for begin in (position..position + length).step_by(ADVICE as usize) {
+            // Only advice: reading works without.
+            let advice = rustix::fs::Advice::WillNeed;
+            let _ = rustix::fs::fadvise(&self.file, begin, std::num::NonZeroU64::new(ADVICE), advice);
+        }
     }
 
     fn map(&self, position: u64, length: usize) -> io::Result<Mmap> {

@@ -42,21 +42,30 @@ export interface BindingProgress {
 
 let loaded: Binding | undefined;
 
-/** Loads the addon on first use. Throws NATIVE_MISSING, naming the platform, when there is none for it. */
+/** The package that carries the addon for a platform, as @napi-rs/cli names it. */
+function packageFor(platform: string, arch: string): string {
+  const abi = platform === 'linux' ? '-gnu' : platform === 'win32' ? '-msvc' : '';
+  return `@nemotron-convert/native-${platform}-${arch}${abi}`;
+}
+
+/** Loads the addon on first use. Throws NATIVE_MISSING, naming the platform and its package, when there is none. */
 export function binding(): Binding {
-  if (loaded !== undefined) return loaded;
+  loaded ??= loadBinding(() => createRequire(import.meta.url)('../binding/index.cjs'));
+  return loaded;
+}
+
+/** What `load` gives; its failure becomes a NATIVE_MISSING error. */
+export function loadBinding(load: () => unknown): Binding {
   try {
-    loaded = createRequire(import.meta.url)('../binding/index.cjs') as Binding;
-    return loaded;
+    return load() as Binding;
   } catch (cause) {
-    const platform = `${process.platform}-${process.arch}`;
+    const { platform, arch } = process;
+    const expected = packageFor(platform, arch);
+    const reason = (cause as Error).message;
     throw new NemotronError(
       'NATIVE_MISSING',
-      `no native binding for ${platform}: ${(cause as Error).message}`,
-      {
-        facts: { platform: process.platform, arch: process.arch },
-        cause,
-      },
+      `no native binding for ${platform}-${arch}, expected ${expected}: ${reason}`,
+      { facts: { platform, arch, package: expected }, cause },
     );
   }
 }

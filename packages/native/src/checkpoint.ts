@@ -1,5 +1,5 @@
 import { binding } from './binding.js';
-import { settled } from './failure.js';
+import { settled, throwIfStopped } from './failure.js';
 
 /** What a verification looked at, and what is wrong: one sentence a fault. */
 export interface Findings {
@@ -57,6 +57,7 @@ export interface VerifyWork {
 /** Verifies the checkpoint in an iteration directory. Throws CHECKPOINT_INVALID when it cannot be read at all. */
 export async function verifyCheckpoint(dir: string, work: VerifyWork = {}): Promise<Findings> {
   const { payloads = true, plan, signal = null } = work;
+  throwIfStopped(work.signal);
   const against = plan === undefined ? null : Buffer.from(plan);
   return JSON.parse(
     await settled(() => binding().verifyCheckpoint(dir, payloads, against, signal)),

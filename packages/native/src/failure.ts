@@ -20,3 +20,8 @@ export async function settled(call: () => Promise<string>): Promise<string> {
     throw thrown instanceof NemotronError ? thrown : fromBinding(thrown);
   }
 }
+
+/** Throws INTERRUPTED when a signal has fired already: the binding only hears of signals that fire later. */
+export function throwIfStopped(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new NemotronError('INTERRUPTED', 'interrupted before it began');
+}

@@ -1,5 +1,5 @@
 import { type BindingProgress, binding } from './binding.js';
-import { settled } from './failure.js';
+import { settled, throwIfStopped } from './failure.js';
 
 export {
   type CheckpointContent,
@@ -25,6 +25,8 @@ export interface TensorInfo {
 export interface SafetensorsFile {
   readonly path: string;
   readonly bytes: number;
+  /** Length of the JSON; the data begins eight bytes later. */
+  readonly headerBytes: number;
   readonly metadata: Readonly<Record<string, string>>;
   /** Sorted by position; together they cover the file's data exactly. */
   readonly tensors: readonly TensorInfo[];
@@ -38,8 +40,8 @@ export interface ExecuteOptions {
   readonly threads?: number;
   /** Bytes for buffers. */
   readonly memory?: number;
-  readonly readMode?: string;
-  readonly writeMode?: string;
+  readonly readMode?: 'auto' | 'pread' | 'direct' | 'mmap';
+  readonly writeMode?: 'auto' | 'direct' | 'dontcache' | 'buffered';
   /** Wait until everything is on the disk; default true. */
   readonly sync?: boolean;
   /** File of the journal, relative to the root: a run of the plan with the same `digest` goes on from it. */
@@ -61,6 +63,9 @@ export interface Watch {
 
 export interface PlannedFiles {
   readonly files: readonly { readonly path: string; readonly bytes: number }[];
+  /** Tensor chunks and objects. */
+  readonly items: number;
+  readonly payloadBytes: number;
 }
 
 export interface ExecuteReport extends PlannedFiles {
@@ -70,6 +75,9 @@ export interface ExecuteReport extends PlannedFiles {
   readonly bytesResumed: number;
   readonly seconds: number;
   readonly threads: number;
+  /** Bytes of buffers that were in use. */
+  readonly memory: number;
+  /** What was used: `pread`, `direct` or `mmap`; `direct`, `dontcache` or `buffered`. */
   readonly readMode: string;
   readonly writeMode: string;
 }
@@ -96,6 +104,7 @@ export async function execute(
   watch: Watch = {},
 ): Promise<ExecuteReport> {
   const { onProgress, signal } = watch;
+  throwIfStopped(signal);
   const tell = onProgress === undefined ? null : progressTo(onProgress);
   return JSON.parse(
     await settled(() => binding().runPlan(Buffer.from(plan), options, tell, signal ?? null)),
