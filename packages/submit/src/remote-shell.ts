@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
 import { NemotronError } from '@nemotron-convert/core';
 import type { Context } from './job.js';
 import type { ProfileValues } from './profile.js';
@@ -37,11 +36,14 @@ export function openShell(values: ProfileValues, { env }: Context): RemoteShell 
   const name = user === undefined ? host : `${user}@${host}`;
   if (name.startsWith('-')) throw values.invalid('host', `cannot start with a dash: ${name}`);
   const identity = values.text('identity')?.replace(/^~(?=\/)/, env['HOME'] ?? homedir());
-  const control = mkdtempSync(join(tmpdir(), 'nemotron-ssh-'));
+  // Sockets have short names, and some systems' temporary directories long ones; Windows has no shared logins.
+  const control = process.platform === 'win32' ? undefined : mkdtempSync('/tmp/nemotron-ssh-');
+  const shared = control === undefined ? [] : ['-o', `ControlPath=${control}/%C`];
   const words = [
     '-T',
     // One login for all commands of a submission.
-    ...['-o', 'ControlMaster=auto', '-o', `ControlPath=${control}/%C`, '-o', 'ControlPersist=60'],
+    ...shared,
+    ...(control === undefined ? [] : ['-o', 'ControlMaster=auto', '-o', 'ControlPersist=60']),
     ...['-o', 'ServerAliveInterval=15'],
     ...(identity === undefined ? [] : ['-i', identity]),
     name,
@@ -54,7 +56,8 @@ export function openShell(values: ProfileValues, { env }: Context): RemoteShell 
       return result;
     },
     close: () => {
-      spawn('ssh', ['-o', `ControlPath=${control}/%C`, '-O', 'exit', name], { stdio: 'ignore' })
+      if (control === undefined) return;
+      spawn('ssh', [...shared, '-O', 'exit', name], { stdio: 'ignore', env: { ...env } })
         .on('error', () => {})
         .on('close', () => rmSync(control, { recursive: true, force: true }));
     },

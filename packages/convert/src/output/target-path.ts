@@ -3,8 +3,8 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { NemotronError } from '@nemotron-convert/core';
 
 /**
- * Checks where the checkpoint is to go, before anything is read: the path must be absent or an empty directory, and
- * neither inside the source nor around it, through links too. Returns the absolute path, links kept.
+ * Checks where the checkpoint is to go: neither inside the source nor around it, through links too. Returns the
+ * absolute path, links kept.
  */
 export async function checkTarget(megatronPath: string, sourceDir: string): Promise<string> {
   const target = resolve(megatronPath);
@@ -16,11 +16,11 @@ export async function checkTarget(megatronPath: string, sourceDir: string): Prom
       facts: { target: real, source },
     });
   }
-  await refuseContent(target);
   return target;
 }
 
-async function refuseContent(target: string): Promise<void> {
+/** Throws TARGET_EXISTS when there is anything in the target. */
+export async function refuseContent(target: string): Promise<void> {
   try {
     const entries = await readdir(target);
     if (entries.length > 0) {

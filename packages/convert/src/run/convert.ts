@@ -10,8 +10,9 @@ import {
 } from '@nemotron-convert/native';
 import { type ConvertOptions, type ResolvedOptions, resolveOptions } from '../options.js';
 import { ITERATION_DIR } from '../output/container.js';
+import { isPublished } from '../output/published.js';
 import { Staging } from '../output/staging.js';
-import { checkTarget } from '../output/target-path.js';
+import { checkTarget, refuseContent } from '../output/target-path.js';
 import type { Drop } from '../plan/collect.js';
 import { conversionDigest, encodePlan } from '../plan/encode.js';
 import { openSource } from '../source/open.js';
@@ -60,6 +61,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   emit({ kind: 'phase', phase: 'resolve' });
   const source = await openSource(resolved.hfModelId, context);
   const targetPath = await checkTarget(resolved.megatronPath, source.dir);
+  if (resolved.ranks === null) await refuseContent(targetPath);
 
   emit({ kind: 'phase', phase: 'plan' });
   const prepared = prepare(source, resolved, targetPath);
@@ -70,43 +72,81 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   const { files } = await layOut(encoded);
   const digest = conversionDigest(encoded, source);
 
-  const staging = await Staging.open(targetPath, { digest, fresh: resolved.fresh, ranks: resolved.ranks });
-  try {
-    if (!staging.resumed) await staging.requireSpace(files.reduce((sum, file) => sum + file.bytes, 0));
-    emit({ kind: 'phase', phase: 'convert' });
-    const report = await run(encoded, staging, digest, resolved, context);
+  const work = async (): Promise<Written> => {
+    const staging = await Staging.open(targetPath, { digest, fresh: resolved.fresh, ranks: resolved.ranks });
+    try {
+      if (!staging.resumed) await staging.requireSpace(files.reduce((sum, file) => sum + file.bytes, 0));
+      emit({ kind: 'phase', phase: 'convert' });
+      const report = await run(encoded, staging, digest, resolved, context);
 
-    let verifySeconds = 0;
-    emit({ kind: 'phase', phase: 'publish' });
-    const published = await staging.finishRank();
-    if (published) {
-      await writeSideFiles(staging, source, prepared, resolved, digest);
-      await writeIndex(encoded, staging.root);
-      await staging.writeText('latest_checkpointed_iteration.txt', '0');
-      verifySeconds = await verifyStaged(staging, encoded, resolved, context);
-      if (context.signal?.aborted === true)
-        throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
-      await staging.publish();
-    } else {
+      let verifySeconds = 0;
+      emit({ kind: 'phase', phase: 'publish' });
+      const published = await staging.finishRank();
+      if (published) {
+        await writeSideFiles(staging, source, prepared, resolved, digest);
+        await writeIndex(encoded, staging.root);
+        await staging.writeText('latest_checkpointed_iteration.txt', '0');
+        verifySeconds = await verifyStaged(staging, encoded, resolved, context);
+        if (context.signal?.aborted === true)
+          throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
+        await staging.publish();
+      } else if (await isPublished(targetPath, digest)) {
+        // A rank that came after the publishing has made a work directory that nobody needs.
+        await staging.discard();
+      } else {
+        await staging.release();
+      }
+      const { files: _, ...io } = report;
+      return { published, verifySeconds, ...io };
+    } catch (error) {
       await staging.release();
+      throw error;
     }
-    const { architecture, target, plan, parameters, drops } = prepared;
-    const { files: _, ...io } = report;
-    const seconds = (performance.now() - began) / 1000;
-    return {
-      path: targetPath,
-      published,
-      architecture,
-      target,
-      tensors: plan.keys.length,
-      parameters,
-      drops,
-      ...io,
-      verifySeconds,
-      seconds,
-    };
+  };
+  const written = resolved.ranks === null ? await work() : await unlessPublished(targetPath, digest, work);
+  const { architecture, target, plan, parameters, drops } = prepared;
+  return {
+    path: targetPath,
+    architecture,
+    target,
+    tensors: plan.keys.length,
+    parameters,
+    drops,
+    ...written,
+    seconds: (performance.now() - began) / 1000,
+  };
+}
+
+/** What a process has done for a checkpoint. */
+type Written = Pick<
+  ConvertReport,
+  'published' | 'verifySeconds' | 'bytesRead' | 'bytesWritten' | 'bytesResumed'
+> &
+  Pick<ConvertReport, 'threads' | 'readMode' | 'writeMode'>;
+
+const NOTHING: Written = {
+  published: false,
+  verifySeconds: 0,
+  bytesRead: 0,
+  bytesWritten: 0,
+  bytesResumed: 0,
+  threads: 0,
+  readMode: 'none',
+  writeMode: 'none',
+};
+
+/** The work of a rank; none is left, and no failure counts, once the others have published the checkpoint. */
+async function unlessPublished(
+  target: string,
+  digest: string,
+  work: () => Promise<Written>,
+): Promise<Written> {
+  if (await isPublished(target, digest)) return NOTHING;
+  await refuseContent(target);
+  try {
+    return await work();
   } catch (error) {
-    await staging.release();
+    if (await isPublished(target, digest)) return NOTHING;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { layOut } from '@nemotron-convert/native';
 import { type ConvertOptions, resolveOptions } from '../options.js';
 import { countCopies } from '../output/provenance.js';
-import { checkTarget } from '../output/target-path.js';
+import { checkTarget, refuseContent } from '../output/target-path.js';
 import type { Drop } from '../plan/collect.js';
 import { conversionDigest, encodePlan } from '../plan/encode.js';
 import { openSource } from '../source/open.js';
@@ -37,6 +37,7 @@ export async function plan(options: ConvertOptions, context: Context = {}): Prom
   const resolved = resolveOptions(options);
   const source = await openSource(resolved.hfModelId, context);
   const path = await checkTarget(resolved.megatronPath, source.dir);
+  await refuseContent(path);
   const prepared = prepare(source, resolved, path);
   const encoded = encodePlan(prepared.plan);
   const { files } = await layOut(encoded);
