@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { convertStep, nemotron } from '../support/cli.js';
 import { FIXTURES } from '../support/golden.js';
 import { Cluster, whyNot } from './cluster.js';
+import { hasSshd, LoginNode } from './login-node.js';
 
 const reason = whyNot();
 const SOURCE = join(FIXTURES, 'llama');
@@ -50,7 +51,12 @@ describe.skipIf(reason !== undefined)(
     }, 60_000);
 
     /** Runs in a directory of its own with this profile. */
-    const run = (profile: readonly string[], words: readonly string[], mode = '-b') => {
+    const run = (
+      profile: readonly string[],
+      words: readonly string[],
+      mode = '-b',
+      env: Record<string, string> = {},
+    ) => {
       const cwd = mkdtempSync(join(work, 'cwd-'));
       const base = [
         '[s]',
@@ -65,7 +71,7 @@ describe.skipIf(reason !== undefined)(
       const lines = base.filter((line) => !own.includes(line.split(' = ')[0]));
       writeFileSync(join(cwd, 'env.toml'), `${[...lines, ...profile].join('\n')}\n`);
       const argv = ['steps', 'run', 'convert/hf_to_megatron', mode, 's', NO_CONTAINER, 'ep=1', ...words];
-      return nemotron(argv, { cwd, env: { ...cluster.env, PATH: `${cluster.env['PATH']}` } });
+      return nemotron(argv, { cwd, env: { ...cluster.env, ...env } });
     };
     const source = (target: string): string[] => [`hf_model_id=${SOURCE}`, `megatron_path=${target}`, 'tp=2'];
     const ended = async (id: string): Promise<string> => {
@@ -191,6 +197,28 @@ describe.skipIf(reason !== undefined)(
       const refused = await run(profile, source(join(work, 'refused')));
       expect(refused.stderr.toLowerCase()).toContain(words);
       expect(refused.exit).toBe(exit);
+    });
+
+    test.skipIf(!hasSshd())('over ssh: the same, with secrets, and a refused key is told', async () => {
+      const login = new LoginNode(join(work, 'login'), cluster.env);
+      await login.start();
+      try {
+        const target = join(work, 'over-ssh');
+        const tunnel = ['tunnel = "ssh"', 'host = "login"', 'ntasks_per_node = 1'];
+        const secret = 'env_vars = { MY_TOKEN = "s3cr3t \'quoted\'" }';
+        const path = `${login.bin}:${cluster.env['PATH']}`;
+        const profile = [...tunnel, secret, `identity = "${login.identity}"`];
+        const attached = await run(profile, source(target), '-r', { PATH: path });
+        expect(attached.exit, attached.stderr).toBe(0);
+        expect(attached.stdout).toContain(`Converting ${SOURCE}`);
+        expect(hashes(target)).toEqual(hashes(local));
+
+        const refused = await run(tunnel, source(join(work, 'refused')), '-b', { PATH: path });
+        expect(refused.exit, refused.stderr).toBe(7);
+        expect(refused.stderr).toContain('Permission denied');
+      } finally {
+        login.stop();
+      }
     });
 
     test('a dry run is accepted by sbatch as it is', async () => {
