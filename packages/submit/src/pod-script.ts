@@ -52,14 +52,17 @@ export function ranksCommand(work: string, nodes: number, ranks: number): string
   const world = nodes * ranks;
   if (world === 1) return work;
   const numbers = `export WORLD_SIZE=${world} LOCAL_RANK=$rank RANK=$(( \${NODE_RANK:-0} * ${ranks} + rank ))`;
+  // `wait -n` does not tell of a rank that ended before it was called, hence the file with the first failure's code.
+  const rank = `( ${numbers}; ( ${work} ) || { code=$?; echo $code >> "$failed"; exit $code; } )`;
   return [
     // Each rank in a process group of its own, which can be stopped with everything that it has started.
-    'set -m; pids=""',
-    `for rank in $(seq 0 ${ranks - 1}); do ( ${numbers}; ${work} ) & pids="$pids $!"; done`,
-    'code=0',
-    `for pid in $pids; do wait -n || { code=$?; kill -- $(printf -- '-%s ' $pids) 2>/dev/null; break; }; done`,
-    'wait',
-    '( exit $code )',
+    'set -m; pids=""; code=0; failed=$(mktemp)',
+    `for rank in $(seq 0 ${ranks - 1}); do ${rank} & pids="$pids $!"; done`,
+    'while [ ! -s "$failed" ] && [ -n "$(jobs -r)" ]; do sleep 1; done',
+    `if [ -s "$failed" ]; then kill -- $(printf -- '-%s ' $pids) 2>/dev/null; fi`,
+    'for pid in $pids; do wait $pid || code=$?; done',
+    'first=$(head -n 1 "$failed"); rm -f "$failed"',
+    '( exit ${first:-$code} )',
   ].join('; ');
 }
 
