@@ -103,6 +103,22 @@ const MODELS: Command = {
   examples: ['nemotron models', 'nemotron models --json'],
   load: async () => (await import('./commands/models.js')).models,
 };
+const BULK: Command = {
+  path: 'nemotron bulk',
+  summary: 'Convert many models under one budget',
+  args: '[OPTIONS] MANIFEST [key=value ...]',
+  flags: FLAGS.bulk,
+  examples: [
+    'nemotron bulk models.yaml',
+    'nemotron bulk models.yaml budget.threads=8 options.dtype=float16 -d',
+  ],
+  notes: [
+    'The manifest: models: [{source: /models/*, output: /checkpoints/{name}}], options: parameters of every',
+    'conversion, budget: {concurrent, threads, memory, disk}, report: FILE. Run again, it goes on.',
+    'Exit codes: 0 every checkpoint is there, else that of the first failure.',
+  ],
+  load: async () => (await import('./commands/bulk.js')).bulk,
+};
 const COMPLETION: Command = {
   path: 'nemotron completion',
   summary: 'Print a completion script for a shell',
@@ -120,6 +136,7 @@ export const ROOT: Command = {
   examples: [...RUN.examples.slice(0, 1), ...LIST.examples.slice(0, 1)],
   children: {
     steps: STEPS,
+    bulk: BULK,
     plan: PLAN,
     verify: VERIFY,
     inspect: INSPECT,

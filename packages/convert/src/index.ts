@@ -6,6 +6,13 @@ export type { Provenance } from './output/provenance.js';
 export type { RankOf } from './output/staging.js';
 export type { Drop } from './plan/collect.js';
 export { type Context, type ConvertReport, convert } from './run/convert.js';
+export {
+  type Budget,
+  convertMany,
+  type ManyContext,
+  type ManyReport,
+  type Outcome,
+} from './run/convert-many.js';
 export { type InspectedTensor, type Inspection, inspect, inspectTensor } from './run/inspect.js';
 export { type PlanSummary, plan } from './run/plan.js';
 export {

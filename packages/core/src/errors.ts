@@ -220,6 +220,12 @@ export const ERRORS = {
     'another run is writing this target',
     'wait until it ends; if it is known to be dead, remove the lock file named above',
   ),
+  TARGET_BUDGET: row(
+    'E0412',
+    4,
+    'the checkpoint does not fit the disk budget',
+    'raise the budget, or convert the model in another call',
+  ),
   RESUME_MISMATCH: row(
     'E0407',
     4,

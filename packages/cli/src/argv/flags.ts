@@ -70,6 +70,12 @@ export const FLAGS = {
     JSON_FLAG,
     HELP,
   ],
+  bulk: [
+    { name: 'dry-run', short: 'd', doc: 'Print what would be converted; write nothing' },
+    { name: 'json', doc: 'Print JSON: the conversions with -d, otherwise the report' },
+    { name: 'quiet', doc: 'Print errors only' },
+    HELP,
+  ],
   inspect: [
     { name: 'tensor', value: 'KEY', doc: 'Hash and figures of one tensor of a Megatron checkpoint' },
     JSON_FLAG,

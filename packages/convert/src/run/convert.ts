@@ -24,6 +24,8 @@ export interface Context {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
+  /** Called with the bytes that are going to be written, before the first is; what it throws ends the conversion. */
+  readonly admit?: (bytes: number) => void;
 }
 
 export interface ConvertReport {
@@ -70,12 +72,14 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   }
   const encoded = encodePlan(prepared.plan);
   const { files } = await layOut(encoded);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  context.admit?.(bytes);
   const digest = conversionDigest(encoded, source);
 
   const work = async (): Promise<Written> => {
     const staging = await Staging.open(targetPath, { digest, fresh: resolved.fresh, ranks: resolved.ranks });
     try {
-      if (!staging.resumed) await staging.requireSpace(files.reduce((sum, file) => sum + file.bytes, 0));
+      if (!staging.resumed) await staging.requireSpace(bytes);
       emit({ kind: 'phase', phase: 'convert' });
       const report = await run(encoded, staging, digest, resolved, context);
 

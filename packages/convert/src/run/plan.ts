@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { layOut } from '@nemotron-convert/native';
 import { type ConvertOptions, resolveOptions } from '../options.js';
 import { countCopies } from '../output/provenance.js';
+import { isPublished } from '../output/published.js';
 import { checkTarget, refuseContent } from '../output/target-path.js';
 import type { Drop } from '../plan/collect.js';
 import { conversionDigest, encodePlan } from '../plan/encode.js';
@@ -53,6 +54,14 @@ export async function plan(options: ConvertOptions, context: Context = {}): Prom
     copies: countCopies(prepared.plan),
     drops: prepared.drops,
   };
+}
+
+/** Whether the target holds the very checkpoint that this conversion would make. */
+export async function isConverted(options: ConvertOptions, context: Context = {}): Promise<boolean> {
+  const resolved = resolveOptions(options);
+  const source = await openSource(resolved.hfModelId, context);
+  const path = await checkTarget(resolved.megatronPath, source.dir);
+  return isPublished(path, conversionDigest(encodePlan(prepare(source, resolved, path).plan), source));
 }
 
 function sum(files: readonly { readonly bytes: number }[]): number {

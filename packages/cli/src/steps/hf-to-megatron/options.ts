@@ -120,7 +120,8 @@ function readText(settings: Settings, { name, choices }: Parameter): string {
   );
 }
 
-function readCount(settings: Settings, { name }: Parameter): number {
+/** A whole number of at least 1. */
+export function readCount(settings: Settings, { name }: Pick<Parameter, 'name'>): number {
   const count = Number(scalar(settings.get(name)));
   if (Number.isSafeInteger(count) && count >= 1) return count;
   throw settings.error(name, `${name} must be an integer of at least 1`, `use ${name}=1 or more`);
@@ -137,7 +138,8 @@ const UNITS: Readonly<Record<string, number>> = {
   gib: 2 ** 30,
 };
 
-function readBytes(settings: Settings, { name }: Parameter): number {
+/** A size with or without a unit, in bytes. */
+export function readBytes(settings: Settings, { name }: Pick<Parameter, 'name'>): number {
   const text = String(scalar(settings.get(name)));
   const [, count = '', unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*$/.exec(text) ?? [];
   const factor = UNITS[unit.toLowerCase()];
