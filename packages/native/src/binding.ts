@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { NemotronError } from '@nemotron-convert/core';
+import { libcOf, platformOf } from './platform.js';
 
 /** What the native addon exports; JSON strings in and out. */
 export interface Binding {
@@ -42,12 +43,6 @@ export interface BindingProgress {
 
 let loaded: Binding | undefined;
 
-/** The package that carries the addon for a platform, as @napi-rs/cli names it. */
-function packageFor(platform: string, arch: string): string {
-  const abi = platform === 'linux' ? '-gnu' : platform === 'win32' ? '-msvc' : '';
-  return `@nemotron-convert/native-${platform}-${arch}${abi}`;
-}
-
 /** Loads the addon on first use. Throws NATIVE_MISSING, naming the platform and its package, when there is none. */
 export function binding(): Binding {
   loaded ??= loadBinding(() => createRequire(import.meta.url)('../binding/index.cjs'));
@@ -59,13 +54,22 @@ export function loadBinding(load: () => unknown): Binding {
   try {
     return load() as Binding;
   } catch (cause) {
-    const { platform, arch } = process;
-    const expected = packageFor(platform, arch);
+    const { name, package: wanted } = platformOf(process, libcOf(process.report));
     const reason = (cause as Error).message;
+    const { version } = createRequire(import.meta.url)('../package.json') as { readonly version: string };
     throw new NemotronError(
       'NATIVE_MISSING',
-      `no native binding for ${platform}-${arch}, expected ${expected}: ${reason}`,
-      { facts: { platform, arch, package: expected }, cause },
+      wanted === undefined
+        ? `no native binding is made for ${name}: ${reason}`
+        : `no native binding for ${name}, expected ${wanted}: ${reason}`,
+      {
+        facts: { platform: name, package: wanted ?? null },
+        hint:
+          wanted === undefined
+            ? 'build it from the repository with cargo: npm ci'
+            : `npm install ${wanted}@${version}; with --omit=optional or a lock file of another platform npm leaves it out`,
+        cause,
+      },
     );
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import type { TarEntry } from './tar.js';
 
 /** A copy of the installed tool that runs on its own: Node.js, the package, what it depends on, the native addon. */
@@ -22,15 +22,27 @@ export function collectBundle(packageDir: string, node: string, steps: string): 
   const add = (dir: string): void => {
     const manifest = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as {
       readonly name: string;
+      readonly main?: string;
       readonly dependencies?: Readonly<Record<string, string>>;
+      readonly optionalDependencies?: Readonly<Record<string, string>>;
     };
     if (seen.has(manifest.name)) return;
     seen.add(manifest.name);
     const isOurs = /^(?:@nemotron-convert\/|nemotron-convert$)/.test(manifest.name);
-    for (const file of filesOf(dir, isOurs)) {
+    // The addon of a platform's package is its main file.
+    const own = manifest.main === undefined ? PARTS : [...PARTS, manifest.main];
+    for (const file of filesOf(dir, isOurs ? own : undefined)) {
       entries.push(fileEntry(`node_modules/${manifest.name}/${relative(dir, file)}`, file, 0o644));
     }
-    for (const name of Object.keys(manifest.dependencies ?? {})) add(packageOf(name, dir));
+    for (const name of Object.keys(manifest.dependencies ?? {})) {
+      const found = packageOf(name, dir);
+      if (found === undefined) throw new Error(`${name}, which ${dir} depends on, is not installed`);
+      add(found);
+    }
+    for (const name of Object.keys(manifest.optionalDependencies ?? {})) {
+      const found = packageOf(name, dir);
+      if (found !== undefined) add(found);
+    }
   };
   add(packageDir);
   // In the repository the steps lie outside the package.
@@ -47,8 +59,9 @@ export function collectBundle(packageDir: string, node: string, steps: string): 
   return { entries, digest: hash.digest('hex').slice(0, 16) };
 }
 
-function filesOf(dir: string, isOurs: boolean): string[] {
-  const top = isOurs ? PARTS.map((name) => join(dir, name)).filter((path) => existsSync(path)) : [dir];
+/** The files of a package: of its parts, or all of them. */
+function filesOf(dir: string, parts: readonly string[] | undefined): string[] {
+  const top = parts?.map((name) => join(dir, name)).filter((path) => existsSync(path)) ?? [dir];
   return top
     .flatMap((path) => (statSync(path).isDirectory() ? walk(path) : [path]))
     .filter((file) => !UNUSED.test(file));
@@ -63,12 +76,12 @@ function walk(dir: string): string[] {
 }
 
 /** The directory of a dependency. Its package.json may not be exported, so the search goes by directories. */
-function packageOf(name: string, from: string): string {
+function packageOf(name: string, from: string): string | undefined {
   for (const place of createRequire(join(from, 'package.json')).resolve.paths(name) ?? []) {
     const dir = join(place, name);
     if (existsSync(join(dir, 'package.json'))) return dir;
   }
-  throw new Error(`${name}, which ${dirname(from)} depends on, is not installed`);
+  return undefined;
 }
 
 function fileEntry(path: string, from: string, mode: number): TarEntry {
