@@ -1,5 +1,17 @@
+export type { OnProgress, ProgressEvent } from '@nemotron-convert/core';
+export { type EventStream, NemotronError, streamEvents } from '@nemotron-convert/core';
+export type { ConfigRules, DropRule, Family, MappingRow, Origin, PlainOrigin } from './models/family.js';
+export { HfConfig } from './models/hf-config.js';
 export { listModels, type ModelRow } from './models/list.js';
 export { FAMILIES } from './models/registry.js';
+export {
+  attentionBiasRows,
+  attentionRows,
+  endRows,
+  expertRows,
+  gatedMlpRows,
+  queryKeyNormRows,
+} from './models/rows.js';
 export { TARGETS, type Target, type TargetChoice } from './models/target.js';
 export type { ConvertOptions, ReadMode, WriteMode } from './options.js';
 export type { Provenance } from './output/provenance.js';

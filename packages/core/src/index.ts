@@ -7,6 +7,7 @@ export {
   type Facts,
   NemotronError,
 } from './errors.js';
+export { type EventStream, streamEvents } from './event-stream.js';
 export type { OnProgress, Phase, ProgressEvent } from './events.js';
 export { JsonSyntaxError, parsePythonJson } from './python-json.js';
 export { dumpPythonJson } from './python-json-dump.js';

@@ -71,9 +71,14 @@ const BY_ARCHITECTURE = new Map(
   FAMILIES.flatMap((family) => family.architectures.map((name) => [name, family])),
 );
 
-/** The family that an architecture's class name belongs to. Throws SOURCE_ARCHITECTURE with the nearest names. */
-export function findFamily(architecture: string, path: string): Family {
-  const family = BY_ARCHITECTURE.get(architecture);
+/**
+ * The family that an architecture's class name belongs to, one of `own` before the built-in ones. Throws
+ * SOURCE_ARCHITECTURE with the nearest names.
+ */
+export function findFamily(architecture: string, path: string, own: readonly Family[] = []): Family {
+  const family =
+    own.find(({ architectures }) => architectures.includes(architecture)) ??
+    BY_ARCHITECTURE.get(architecture);
   if (family !== undefined) return family;
   const near = nearest(architecture);
   throw new NemotronError('SOURCE_ARCHITECTURE', `${path}: ${architecture} is not a supported architecture`, {

@@ -8,6 +8,7 @@ import {
   verifyCheckpoint,
   writeIndex,
 } from '@nemotron-convert/native';
+import type { Family } from '../models/family.js';
 import { type ConvertOptions, type ResolvedOptions, resolveOptions } from '../options.js';
 import { ITERATION_DIR } from '../output/container.js';
 import { isPublished } from '../output/published.js';
@@ -24,6 +25,8 @@ export interface Context {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
+  /** Tables of families beyond the built-in ones, which they win over. */
+  readonly families?: readonly Family[];
   /** Called with the bytes that are going to be written, before the first is; what it throws ends the conversion. */
   readonly admit?: (bytes: number) => void;
 }

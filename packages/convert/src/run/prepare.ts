@@ -39,7 +39,7 @@ const DESCRIBE = { gpt: describeGpt, hybrid: describeHybrid, parallel: describeP
 /** Source headers and options in, the whole plan out. `targetPath` is the absolute path of the checkpoint's root. */
 export function prepare(source: Source, options: ResolvedOptions, targetPath: string): Prepared {
   const architecture = architectureOf(source);
-  const family = findFamily(architecture, source.configPath);
+  const family = findFamily(architecture, source.configPath, source.families);
   const target = chooseTarget(family, options.target, source.config);
   const { block } = readQuantization(source.dir, source.config, source.tensors);
   const rules = family.config[target];

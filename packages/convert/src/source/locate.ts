@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { NemotronError, type OnProgress } from '@nemotron-convert/core';
+import type { Family } from '../models/family.js';
 import { resolveHub } from './hub.js';
 import { parseHubId } from './hub-id.js';
 import { type EnvVariables, hubSettings } from './hub-settings.js';
@@ -10,6 +11,8 @@ export interface SourceContext {
   readonly env?: EnvVariables;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
+  /** Tables of families beyond the built-in ones, which they win over. */
+  readonly families?: readonly Family[];
 }
 
 /** Which model of the Hub a directory is a snapshot of. */

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPyMap, JsonSyntaxError, NemotronError, type PyMap, parsePythonJson } from '@nemotron-convert/core';
 import { inspectSafetensors } from '@nemotron-convert/native';
+import type { Family } from '../models/family.js';
 import { findFamily } from '../models/registry.js';
 import { architectureOf } from './architecture.js';
 import { listSource, readIndex, readText, weightFiles } from './files.js';
@@ -27,11 +28,14 @@ export interface Source {
   readonly tensors: ReadonlyMap<string, SourceTensor>;
   /** Names of the tokenizer's files, relative to `dir`. */
   readonly tokenizer: readonly string[];
+  /** Families of the caller. */
+  readonly families: readonly Family[];
 }
 
 /** Opens a checkpoint, a local directory or a model on the Hub, and checks that everything a conversion needs is there. */
 export async function openSource(hfModelId: string, context: SourceContext = {}): Promise<Source> {
-  const located = await locateSource(hfModelId, context, requireFamily);
+  const { families = [] } = context;
+  const located = await locateSource(hfModelId, context, (dir) => requireFamily(dir, families));
   const { dir } = located;
   const names = await listSource(dir);
   const index = await readIndex(dir, names);
@@ -68,6 +72,7 @@ export async function openSource(hfModelId: string, context: SourceContext = {})
     files: await Promise.all(headers.map(stamped)),
     tensors,
     tokenizer,
+    families,
   };
 }
 
@@ -82,12 +87,12 @@ async function stamped({
 }
 
 /** A model of no known family is refused before its weights are downloaded. */
-async function requireFamily(dir: string): Promise<void> {
+async function requireFamily(dir: string, families: readonly Family[]): Promise<void> {
   const configPath = join(dir, 'config.json');
   const names = await listSource(dir);
   if (!names.has('config.json')) refuseAdapter(dir, names, []);
   const config = await readConfig(dir, names, configPath);
-  findFamily(architectureOf({ config, configPath }), configPath);
+  findFamily(architectureOf({ config, configPath }), configPath, families);
 }
 
 function refuseAdapter(dir: string, names: ReadonlySet<string>, weights: readonly string[]): void {
