@@ -31,15 +31,20 @@ interface PlanLike {
     begin: number;
     end: number;
   }[];
+  forms: readonly unknown[];
   keys: readonly { key: string; dtype: string; shape: readonly number[] }[];
   files: readonly { items: readonly unknown[] }[];
+}
+interface Form {
+  sizes: number[];
+  extent: number[];
+  copies: Copy[];
 }
 interface Item {
   key: number;
   offsets: number[];
-  sizes: number[];
-  extent: number[];
-  copies: Copy[];
+  form: number;
+  tensors: number[];
 }
 
 export interface Replayed {
@@ -60,24 +65,26 @@ export function replay(plan: PlanLike): Map<string, Replayed> {
       const key = plan.keys[item.key];
       const out = globals[item.key];
       if (key === undefined || out === undefined) throw new Error('bad key');
-      chunks[item.key]?.push([item.offsets, item.sizes]);
+      const form = plan.forms[item.form] as Form;
+      chunks[item.key]?.push([item.offsets, form.sizes]);
       const width = BYTES[key.dtype] ?? 0;
-      const chunk = new Uint8Array(product(item.sizes) * width);
-      for (const copy of item.copies) {
-        const tensor = plan.tensors[copy.tensor];
+      const chunk = new Uint8Array(product(form.sizes) * width);
+      for (const copy of form.copies) {
+        const number = item.tensors[copy.tensor] ?? -1;
+        const tensor = plan.tensors[number];
         const file = files[tensor?.source ?? -1];
         if (tensor === undefined || file === undefined) throw new Error('bad tensor');
         forEachIndex(copy.size, (index) => {
           const at = dot(
             index.map((n, d) => n + (copy.start[d] ?? 0)),
-            rowMajor(item.extent),
+            rowMajor(form.extent),
           );
           const element = copy.offset + dot(index, copy.strides);
           if (copy.op === undefined) {
             const from = tensor.begin + element * (BYTES[tensor.dtype] ?? 0);
             castElement(file, from, tensor.dtype, chunk, at * width, key.dtype);
           } else {
-            const bits = operate(plan, files, copy.op, copy.tensor, element);
+            const bits = operate(plan, files, inPlan(copy.op, item), number, element);
             castElement(
               bits,
               0,
@@ -91,7 +98,7 @@ export function replay(plan: PlanLike): Map<string, Replayed> {
       }
       const strides = rowMajor(key.shape);
       let n = 0;
-      forEachIndex(item.sizes, (index) => {
+      forEachIndex(form.sizes, (index) => {
         const at = dot(
           index.map((k, d) => k + (item.offsets[d] ?? 0)),
           strides,
@@ -114,6 +121,11 @@ export function replay(plan: PlanLike): Map<string, Replayed> {
       },
     ]),
   );
+}
+
+/** An operation whose sources are numbered as the plan numbers them. */
+function inPlan(op: NonNullable<Copy['op']>, { tensors }: Item): NonNullable<Copy['op']> {
+  return op.scale === undefined ? op : { ...op, scale: tensors[op.scale] as number };
 }
 
 /** The tensors of a safetensors file, without checks. */

@@ -1,13 +1,14 @@
 //! What the plan claims, checked: every index, range, size and name, before a byte is written.
 
 use crate::Error;
+use crate::boxes::Boxes;
 use crate::cover::{Span, disjoint};
-use crate::plan::{Copy, CopyOp, Fill, Item, Plan, SourceTensor, TensorItem};
+use crate::plan::{Copy, CopyOp, Fill, Form, Item, Plan, SourceTensor, TensorItem};
 use crate::value;
 use ckpt_tensor::dequant::Mxfp4;
 use ckpt_tensor::{Dtype, Kernel, Op};
 use ckpt_torch_dist::{TorchDtype, Value, save_object};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// A plan whose claims hold, with names turned into what they stand for.
 pub struct Checked {
@@ -16,15 +17,24 @@ pub struct Checked {
     pub tensor_dtypes: Vec<Dtype>,
     /// Element types of `plan.keys`, by position.
     pub key_dtypes: Vec<(Dtype, TorchDtype)>,
+    /// The copies of `plan.forms`, by position.
+    pub boxes: Vec<Boxes>,
     /// The objects as they are stored in a data file; there are few, and many items hold the same one.
     pub objects: BTreeMap<String, Vec<u8>>,
     /// The objects as values.
     pub values: BTreeMap<String, Value>,
 }
 
+impl Checked {
+    /// The sizes of a chunk.
+    pub fn sizes(&self, item: &TensorItem) -> &[u64] {
+        &self.plan.forms[item.form].sizes
+    }
+}
+
 /// Checks a decoded plan. Errors name the first claim that does not hold.
 pub fn check(plan: Plan) -> Result<Checked, Error> {
-    if plan.version != 1 {
+    if plan.version != 2 {
         return Err(fault(format!("version {} is not known", plan.version)));
     }
     let tensor_dtypes = plan.tensors.iter().map(|tensor| {
@@ -50,7 +60,12 @@ pub fn check(plan: Plan) -> Result<Checked, Error> {
     let values = plan.objects.iter().map(|(name, json)| Ok((name.clone(), value::decode(json)?)));
     let values = values.collect::<Result<BTreeMap<_, _>, Error>>()?;
     let objects = values.iter().map(|(name, value)| (name.clone(), save_object(value, "archive"))).collect();
-    let checked = Checked { plan, tensor_dtypes, key_dtypes, objects, values };
+    let boxes = plan.forms.iter().enumerate().map(|(at, form)| {
+        check_form(form).map_err(|what| fault(format!("form {at} {what}")))?;
+        Ok(Boxes::new(form))
+    });
+    let boxes = boxes.collect::<Result<Vec<_>, Error>>()?;
+    let checked = Checked { plan, tensor_dtypes, key_dtypes, boxes, objects, values };
     check_paths(&checked)?;
     check_items(&checked)?;
     Ok(checked)
@@ -98,7 +113,7 @@ fn check_items(checked: &Checked) -> Result<(), Error> {
     if names.len() != checked.plan.keys.len() {
         return Err(fault("a key is there twice".into()));
     }
-    let mut chunks: HashMap<usize, Vec<Span>> = HashMap::new();
+    let mut chunks: Vec<Vec<Span>> = vec![Vec::new(); checked.plan.keys.len()];
     for item in checked.plan.files.iter().flat_map(|file| &file.items) {
         match item {
             Item::Object(object) => {
@@ -113,13 +128,12 @@ fn check_items(checked: &Checked) -> Result<(), Error> {
                 }
             }
             Item::Tensor(item) => {
-                check_tensor_item(checked, item)?;
-                chunks.entry(item.key).or_default().push((&item.offsets, &item.sizes));
+                let sizes = check_tensor_item(checked, item)?;
+                chunks[item.key].push((&item.offsets, sizes));
             }
         }
     }
-    for (at, key) in checked.plan.keys.iter().enumerate() {
-        let grid = chunks.remove(&at).unwrap_or_default();
+    for (key, grid) in checked.plan.keys.iter().zip(chunks) {
         let stored =
             grid.iter().try_fold(0u64, |sum, (_, sizes)| volume(sizes).and_then(|n| sum.checked_add(n)));
         let whole = volume(&key.shape);
@@ -131,76 +145,105 @@ fn check_items(checked: &Checked) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_tensor_item(checked: &Checked, item: &TensorItem) -> Result<(), Error> {
-    let key = checked.plan.keys.get(item.key).ok_or_else(|| fault(format!("key number {}", item.key)))?;
-    let wrong = |what: &str| fault(format!("a chunk of {} {what}", key.key));
-    if item.offsets.len() != key.shape.len() || item.sizes.len() != key.shape.len() {
-        return Err(wrong("has another rank than it"));
-    }
-    for ((&offset, &size), &n) in item.offsets.iter().zip(&item.sizes).zip(&key.shape) {
-        if offset.checked_add(size).is_none_or(|end| end > n) {
-            return Err(wrong("leaves it"));
-        }
-    }
-    let elements = volume(&item.extent);
-    let bytes = elements.and_then(|n| checked.key_dtypes[item.key].0.byte_len(n));
-    if elements != volume(&item.sizes) || bytes.is_none_or(|bytes| bytes > i64::MAX as u64) {
-        return Err(wrong("has copies in a space of another size"));
+/// Everything about a form that no item can change: its copies are inside its extent, none over another, and leave
+/// nothing out that is not filled.
+fn check_form(form: &Form) -> Result<(), String> {
+    let elements = volume(&form.extent);
+    if elements.is_none() || elements != volume(&form.sizes) {
+        return Err("has copies in a space of another size".into());
     }
     let mut covered = 0u64;
-    for copy in &item.copies {
-        covered = covered.saturating_add(check_copy(checked, item, copy).map_err(|what| wrong(&what))?);
+    for copy in &form.copies {
+        covered = covered.saturating_add(check_box(form, copy)?);
     }
-    if !disjoint(item.copies.iter().map(|copy| (copy.start.as_slice(), copy.size.as_slice()))) {
-        return Err(wrong("is written twice in places"));
+    if !disjoint(form.copies.iter().map(|copy| (copy.start.as_slice(), copy.size.as_slice()))) {
+        return Err("is written twice in places".into());
     }
-    if Some(covered) != elements && item.fill != Some(Fill::Zero) {
-        return Err(wrong("is not covered"));
+    if Some(covered) != elements && form.fill != Some(Fill::Zero) {
+        return Err("is not covered".into());
     }
     Ok(())
 }
 
 /// The number of elements that a copy covers.
-fn check_copy(checked: &Checked, item: &TensorItem, copy: &Copy) -> Result<u64, String> {
-    let tensor = checked
-        .plan
-        .tensors
-        .get(copy.tensor)
-        .ok_or_else(|| format!("reads tensor number {}", copy.tensor))?;
-    let rank = item.extent.len();
+fn check_box(form: &Form, copy: &Copy) -> Result<u64, String> {
+    let rank = form.extent.len();
     if copy.start.len() != rank || copy.size.len() != rank || copy.strides.len() != rank {
         return Err("has a copy of another rank".into());
     }
-    let mut last = copy.offset;
     for d in 0..rank {
         let (start, size) = (copy.start[d], copy.size[d]);
-        if size == 0 || start.checked_add(size).is_none_or(|end| end > item.extent[d]) {
+        if size == 0 || start.checked_add(size).is_none_or(|end| end > form.extent[d]) {
             return Err("has a copy that leaves it".into());
         }
-        let reach = (size - 1).checked_mul(copy.strides[d]).and_then(|span| last.checked_add(span));
-        last = reach.ok_or("has a copy with a stride beyond all bounds")?;
     }
+    last_element(copy).ok_or("has a copy with a stride beyond all bounds")?;
+    volume(&copy.size).ok_or_else(|| "has a copy beyond all bounds".into())
+}
+
+/// The last source element that a copy reads.
+fn last_element(copy: &Copy) -> Option<u64> {
+    let axes = copy.size.iter().zip(&copy.strides);
+    axes.into_iter().try_fold(copy.offset, |last, (&size, &stride)| {
+        size.checked_sub(1)?.checked_mul(stride)?.checked_add(last)
+    })
+}
+
+/// The chunk's sizes.
+fn check_tensor_item<'c>(checked: &'c Checked, item: &TensorItem) -> Result<&'c [u64], Error> {
+    let key = checked.plan.keys.get(item.key).ok_or_else(|| fault(format!("key number {}", item.key)))?;
+    let wrong = |what: &str| fault(format!("a chunk of {} {what}", key.key));
+    let form = checked.plan.forms.get(item.form).ok_or_else(|| wrong("has an unknown form"))?;
+    if item.offsets.len() != key.shape.len() || form.sizes.len() != key.shape.len() {
+        return Err(wrong("has another rank than it"));
+    }
+    for ((&offset, &size), &n) in item.offsets.iter().zip(&form.sizes).zip(&key.shape) {
+        if offset.checked_add(size).is_none_or(|end| end > n) {
+            return Err(wrong("leaves it"));
+        }
+    }
+    let bytes = volume(&form.extent).and_then(|n| checked.key_dtypes[item.key].0.byte_len(n));
+    if bytes.is_none_or(|bytes| bytes > i64::MAX as u64) {
+        return Err(wrong("is too large"));
+    }
+    for copy in &form.copies {
+        check_copy(checked, item, copy).map_err(|what| wrong(&what))?;
+    }
+    Ok(&form.sizes)
+}
+
+/// Whether an item's copy stays inside its source tensor and asks for a conversion that exists.
+fn check_copy(checked: &Checked, item: &TensorItem, copy: &Copy) -> Result<(), String> {
+    // A position that the item does not fill names no tensor.
+    let number = |position: usize| item.tensors.get(position).copied().unwrap_or(usize::MAX);
+    let at = number(copy.tensor);
+    let tensor = checked
+        .plan
+        .tensors
+        .get(at)
+        .ok_or_else(|| format!("reads its tensor {}, which the plan has not", copy.tensor))?;
     // Packed four-bit elements are counted one by one, their tensor in bytes of two.
     let packed = if matches!(copy.op, Some(CopyOp::DequantMxfp4 { .. })) { 2 } else { 1 };
-    if volume(&tensor.shape).and_then(|n| n.checked_mul(packed)).is_none_or(|n| last >= n) {
+    let elements = volume(&tensor.shape).and_then(|n| n.checked_mul(packed));
+    if last_element(copy).zip(elements).is_none_or(|(last, n)| last >= n) {
         return Err(format!("reads past the end of {}", tensor.name));
     }
-    let (from, to) = (checked.tensor_dtypes[copy.tensor], checked.key_dtypes[item.key].0);
+    let (from, to) = (checked.tensor_dtypes[at], checked.key_dtypes[item.key].0);
     let castable = match &copy.op {
         None => Kernel::new(from, to, Op::None).is_some(),
         Some(CopyOp::MinusOne) => Kernel::new(from, to, Op::MinusOne).is_some(),
         Some(CopyOp::DequantBlock { scale, block, columns }) => {
             from == Dtype::F8_E4M3
                 && to.is_castable_float()
-                && block_scales(checked, tensor, *scale, *block, *columns).is_some()
+                && block_scales(checked, tensor, number(*scale), *block, *columns).is_some()
         }
         Some(CopyOp::DequantMxfp4 { scale }) => {
-            let groups =
-                volume(&tensor.shape).and_then(|n| n.checked_mul(2)).map(|n| n.div_ceil(Mxfp4::GROUP));
+            let scale = number(*scale);
             from == Dtype::U8
                 && to.is_castable_float()
-                && checked.tensor_dtypes.get(*scale) == Some(&Dtype::U8)
-                && groups == checked.plan.tensors.get(*scale).and_then(|scale| volume(&scale.shape))
+                && checked.tensor_dtypes.get(scale) == Some(&Dtype::U8)
+                && elements.map(|n| n.div_ceil(Mxfp4::GROUP))
+                    == checked.plan.tensors.get(scale).and_then(|scale| volume(&scale.shape))
         }
     };
     if !castable {
@@ -209,7 +252,7 @@ fn check_copy(checked: &Checked, item: &TensorItem, copy: &Copy) -> Result<u64, 
             tensor.name, tensor.dtype
         ));
     }
-    volume(&copy.size).ok_or_else(|| "has a copy beyond all bounds".into())
+    Ok(())
 }
 
 /// The dtype of a block-scaled tensor's scales, when there is one for each block.

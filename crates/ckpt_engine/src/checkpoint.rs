@@ -5,7 +5,7 @@
 use crate::Error;
 use crate::check::{Checked, check};
 use crate::fill::Filler;
-use crate::plan::{Copy, Item, Key, MetadataFile, Plan, SourceFile, SourceTensor, TensorItem};
+use crate::plan::{Copy, Form, Item, Key, MetadataFile, Plan, SourceFile, SourceTensor, TensorItem};
 use ckpt_safetensors::{ReadMode, Source};
 use ckpt_tensor::Dtype;
 use ckpt_torch_dist::{ItemHeader, Metadata, ReadAt, StorageEntry, read_item_header, read_metadata};
@@ -215,7 +215,7 @@ fn as_plan(
         }
     }
     let mut tensors = Vec::new();
-    let mut copies: BTreeMap<&str, Vec<Copy>> = BTreeMap::new();
+    let mut parts: HashMap<&str, (Vec<Copy>, Vec<usize>)> = HashMap::new();
     for (entry, header) in metadata.storage.iter().zip(headers) {
         let (Some(header), Some(offsets)) = (header, &entry.offset) else { continue };
         let wrong = |what: &str| Error::Checkpoint {
@@ -231,8 +231,10 @@ fn as_plan(
             continue;
         }
         let dtype = Dtype::from_torch(header.dtype.name()).ok_or_else(|| wrong("has an unknown dtype"))?;
-        copies.entry(&entry.key).or_default().push(Copy {
-            tensor: tensors.len(),
+        let (copies, numbers) = parts.entry(&entry.key).or_default();
+        numbers.push(tensors.len());
+        copies.push(Copy {
+            tensor: copies.len(),
             start: offsets.clone(),
             size: header.shape.clone(),
             offset: header.storage_offset,
@@ -253,18 +255,15 @@ fn as_plan(
         dtype: tensor.dtype.name().to_string(),
         shape: tensor.shape.clone(),
     });
-    let items = metadata.tensors.iter().enumerate().map(|(key, tensor)| {
-        Item::Tensor(TensorItem {
-            key,
-            offsets: vec![0; tensor.shape.len()],
-            sizes: tensor.shape.clone(),
-            extent: tensor.shape.clone(),
-            copies: copies.remove(tensor.key.as_str()).unwrap_or_default(),
-            fill: None,
-        })
-    });
+    let (mut forms, mut items) = (Vec::new(), Vec::new());
+    for (key, tensor) in metadata.tensors.iter().enumerate() {
+        let (copies, tensors) = parts.remove(tensor.key.as_str()).unwrap_or_default();
+        let offsets = vec![0; tensor.shape.len()];
+        items.push(Item::Tensor(TensorItem { key, offsets, form: key, tensors }));
+        forms.push(Form { sizes: tensor.shape.clone(), extent: tensor.shape.clone(), copies, fill: None });
+    }
     Ok(Plan {
-        version: 1,
+        version: 2,
         sources: files
             .order
             .iter()
@@ -272,8 +271,9 @@ fn as_plan(
             .collect(),
         tensors,
         objects: BTreeMap::new(),
+        forms,
         keys: keys.collect(),
-        files: vec![crate::plan::TargetFile { path: "tensors".into(), rank: 0, items: items.collect() }],
+        files: vec![crate::plan::TargetFile { path: "tensors".into(), rank: 0, items }],
         metadata: MetadataFile { path: "index".into(), checkpoint_id: String::new(), save_id: String::new() },
         archives: Vec::new(),
     })

@@ -1,50 +1,43 @@
 //! Payload bytes of an item, any range of them, gathered from its copies.
 
 use crate::Error;
+use crate::boxes::Boxes;
 use crate::check::Checked;
 use crate::pack::Packed;
-use crate::plan::{Copy, CopyOp, TensorItem};
+use crate::plan::{Copy, CopyOp, Form, TensorItem};
 use crate::read::Reader;
 use crate::scales::Scales;
 use ckpt_safetensors::Source;
-use ckpt_tensor::{BoxCopy, Dim, Dtype, Window, copy_box};
+use ckpt_tensor::{BoxCopy, Dtype, Window, copy_box};
 
 /// Runs at least this long are read straight into place when no element changes.
 const IN_PLACE: u64 = 16 << 10;
 /// Payload is gathered and summed in tiles that stay in the cache between the two.
 const TILE: usize = 1 << 20;
 
-/// An item's copies as boxes over its payload.
+/// An item with its copies as boxes over its payload.
 pub struct Pieces<'a> {
     item: &'a TensorItem,
-    boxes: Vec<BoxCopy>,
-    /// Elements are neighbours in the payload that are far apart in the source.
-    scattered: bool,
+    form: &'a Form,
+    boxes: &'a Boxes,
 }
 
 impl<'a> Pieces<'a> {
-    pub fn new(item: &'a TensorItem) -> Self {
-        let steps = row_major(&item.extent);
-        let boxes: Vec<BoxCopy> = item.copies.iter().map(|copy| as_box(copy, &steps)).collect();
-        let apart = |piece: &BoxCopy| piece.dims.last().is_some_and(|dim| dim.source != 1);
-        let scattered = boxes.iter().any(apart);
-        Pieces { item, boxes, scattered }
+    pub fn new(checked: &'a Checked, item: &'a TensorItem) -> Self {
+        Pieces { item, form: &checked.plan.forms[item.form], boxes: &checked.boxes[item.form] }
     }
 
     /// Bytes to fill in one call. Narrow tiles of a transposed source would each read all of its rows again.
     pub fn tile(&self) -> usize {
-        if self.scattered { usize::MAX } else { TILE }
+        if self.boxes.scattered { usize::MAX } else { TILE }
     }
-}
 
-/// The box of a copy over the payload, whose row-major element steps are `steps`.
-fn as_box(copy: &Copy, steps: &[u64]) -> BoxCopy {
-    let axes = copy.size.iter().zip(&copy.strides).zip(steps);
-    let dims = axes.map(|((&count, &source), &target)| Dim { count, source, target }).collect();
-    let target = copy.start.iter().zip(steps).map(|(at, step)| at * step).sum();
-    let mut piece = BoxCopy { source: copy.offset, target, dims };
-    piece.merge();
-    piece
+    /// The copies, the number of their tensor in the plan, and their boxes.
+    fn copies(&self) -> impl Iterator<Item = (&'a Copy, usize, &'a BoxCopy)> {
+        let tensors = &self.item.tensors;
+        let copies = self.form.copies.iter().zip(&self.boxes.boxes);
+        copies.map(|(copy, piece)| (copy, tensors[copy.tensor], piece))
+    }
 }
 
 /// Fills ranges of payloads.
@@ -62,13 +55,13 @@ impl<'a> Filler<'a> {
     /// Has the sources of a scattered item brought into the page cache: reading them in the item's order would go
     /// through a cold disk page by page.
     pub fn announce(&self, pieces: &Pieces) {
-        if !pieces.scattered {
+        if !pieces.boxes.scattered {
             return;
         }
-        for (copy, piece) in pieces.item.copies.iter().zip(&pieces.boxes) {
-            let tensor = &self.checked.plan.tensors[copy.tensor];
+        for (_, number, piece) in pieces.copies() {
+            let tensor = &self.checked.plan.tensors[number];
             // Elements below a byte: the range comes out too long, and is cut to the tensor.
-            let size = u64::from(self.checked.tensor_dtypes[copy.tensor].bits()).div_ceil(8);
+            let size = u64::from(self.checked.tensor_dtypes[number].bits()).div_ceil(8);
             let begin = (tensor.begin + piece.source * size).min(tensor.end);
             let end = (begin + piece.source_span() * size).min(tensor.end);
             self.reader.will_need(tensor.source, begin, end - begin);
@@ -77,7 +70,7 @@ impl<'a> Filler<'a> {
 
     /// Writes the elements of an item's payload from `begin` on into `out`, as many as it holds.
     pub fn fill(&mut self, item: &TensorItem, begin: u64, out: &mut [u8]) -> Result<(), Error> {
-        self.fill_pieces(&Pieces::new(item), begin, out)
+        self.fill_pieces(&Pieces::new(self.checked, item), begin, out)
     }
 
     /// As `fill`, for a caller who fills an item in many steps.
@@ -85,13 +78,14 @@ impl<'a> Filler<'a> {
         let item = pieces.item;
         let (to, torch) = self.checked.key_dtypes[item.key];
         let end = begin + out.len() as u64 / torch.size();
-        if item.fill.is_some() {
+        if pieces.form.fill.is_some() {
             out.fill(0);
         }
         let mut inside = Vec::new();
-        for (copy, piece) in item.copies.iter().zip(&pieces.boxes) {
+        for (copy, tensor, piece) in pieces.copies() {
             piece.intersect(begin, end, &mut |part| inside.push(part));
-            let work = Task { copy, from: self.checked.tensor_dtypes[copy.tensor], to, begin };
+            let from = self.checked.tensor_dtypes[tensor];
+            let work = Task { tensor, tensors: &item.tensors, op: copy.op.as_ref(), from, to, begin };
             for mut part in inside.drain(..) {
                 part.merge();
                 self.copy(&work, &part, out)?;
@@ -104,7 +98,7 @@ impl<'a> Filler<'a> {
         if task.changes_nothing() && self.copy_runs(task, piece, out)? {
             return Ok(());
         }
-        let tensor = &self.checked.plan.tensors[task.copy.tensor];
+        let tensor = &self.checked.plan.tensors[task.tensor];
         let bits = task.source_bits();
         // A window of packed elements begins at a whole byte.
         let origin = piece.source - piece.source % (8 / bits).max(1);
@@ -153,7 +147,7 @@ impl<'a> Filler<'a> {
         if run * size < IN_PLACE && !outer.is_empty() {
             return Ok(false);
         }
-        let tensor = &self.checked.plan.tensors[task.copy.tensor];
+        let tensor = &self.checked.plan.tensors[task.tensor];
         let count: u64 = outer.iter().map(|dim| dim.count).product();
         for index in 0..count {
             let (mut index, mut source, mut target) = (index, piece.source, piece.target - task.begin);
@@ -171,7 +165,11 @@ impl<'a> Filler<'a> {
 
 /// A copy between two element types, into a target that begins at payload element `begin`.
 pub struct Task<'a> {
-    pub copy: &'a Copy,
+    /// The source, by its number in the plan.
+    pub tensor: usize,
+    /// The item's tensors: what the operation's own count.
+    pub tensors: &'a [usize],
+    pub op: Option<&'a CopyOp>,
     pub from: Dtype,
     pub to: Dtype,
     pub begin: u64,
@@ -179,26 +177,18 @@ pub struct Task<'a> {
 
 impl Task<'_> {
     fn changes_nothing(&self) -> bool {
-        self.from == self.to && self.copy.op.is_none()
+        self.from == self.to && self.op.is_none()
     }
 
     fn is_quantized(&self) -> bool {
-        matches!(self.copy.op, Some(CopyOp::DequantBlock { .. } | CopyOp::DequantMxfp4 { .. }))
+        matches!(self.op, Some(CopyOp::DequantBlock { .. } | CopyOp::DequantMxfp4 { .. }))
     }
 
     /// Bits of an element as offsets and strides count them.
     fn source_bits(&self) -> u64 {
-        match self.copy.op {
+        match self.op {
             Some(CopyOp::DequantMxfp4 { .. }) => 4,
             _ => u64::from(self.from.bits()),
         }
     }
-}
-
-fn row_major(shape: &[u64]) -> Vec<u64> {
-    let mut steps = vec![1; shape.len()];
-    for axis in (1..shape.len()).rev() {
-        steps[axis - 1] = steps[axis] * shape[axis];
-    }
-    steps
 }

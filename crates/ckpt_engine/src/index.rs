@@ -35,7 +35,9 @@ pub fn metadata(checked: &Checked, layout: &Layout) -> Vec<u8> {
                 }
                 Item::Tensor(item) => {
                     let entry = &mut tensors[item.key];
-                    entry.chunks.push(Chunk { offsets: item.offsets.clone(), sizes: item.sizes.clone() });
+                    entry
+                        .chunks
+                        .push(Chunk { offsets: item.offsets.clone(), sizes: checked.sizes(item).to_vec() });
                     (entry.key.clone(), Some(item.offsets.clone()))
                 }
             };

@@ -80,7 +80,8 @@ impl Layout {
                     }
                     Item::Tensor(item) => {
                         let dtype = checked.key_dtypes[item.key].1;
-                        let kind = (dtype, item.sizes.as_slice(), at % ALIGNED.modulus);
+                        let sizes = checked.sizes(item);
+                        let kind = (dtype, sizes, at % ALIGNED.modulus);
                         let (prefix, trailer) = match known.get(&kind) {
                             Some(&lengths) => lengths,
                             None => {
@@ -91,7 +92,7 @@ impl Layout {
                             }
                         };
                         let payload =
-                            dtype.bytes_of(&item.sizes).map_err(|error| Error::Plan(error.to_string()))?;
+                            dtype.bytes_of(sizes).map_err(|error| Error::Plan(error.to_string()))?;
                         Placed { start: at, prefix, payload, trailer }
                     }
                 };
@@ -117,6 +118,6 @@ pub fn item_archive(
     start: u64,
 ) -> Result<ckpt_torch_dist::TensorItem, Error> {
     let dtype = checked.key_dtypes[item.key].1;
-    ckpt_torch_dist::TensorItem::new(dtype, &item.sizes, start, Some(ALIGNED))
+    ckpt_torch_dist::TensorItem::new(dtype, checked.sizes(item), start, Some(ALIGNED))
         .map_err(|error| Error::Plan(error.to_string()))
 }

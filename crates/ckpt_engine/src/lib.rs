@@ -2,6 +2,7 @@
 //! checkpoint's files. The plan is input and is not trusted; the engine never learns a model's name.
 
 mod board;
+mod boxes;
 mod buffer;
 mod check;
 mod checkpoint;
@@ -28,10 +29,10 @@ pub use checkpoint::{Checkpoint, TensorReader};
 pub use ckpt_safetensors::ReadMode;
 pub use disk::{Disk, SystemDisk, TargetFile, WriteMode};
 pub use error::Error;
-pub use layout::{FileLayout, Layout};
+pub use layout::FileLayout;
 pub use plan::Plan;
 pub use run::{
-    Control, JournalOptions, Options, Progress, Report, execute, execute_on, index, index_on, lay_out,
+    Control, JournalOptions, Options, Prepared, Progress, Report, execute, execute_on, index, index_on,
 };
 pub use stats::{FloatStats, Stats, tensor_stats};
 pub use verify::{Findings, verify_against, verify_structure};

@@ -1,7 +1,9 @@
 //! The plan as it arrives: JSON, every field known, nothing believed yet.
 
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// A whole conversion as data.
@@ -12,6 +14,7 @@ pub struct Plan {
     pub sources: Vec<SourceFile>,
     pub tensors: Vec<SourceTensor>,
     pub objects: BTreeMap<String, serde_json::Value>,
+    pub forms: Vec<Form>,
     pub keys: Vec<Key>,
     pub files: Vec<TargetFile>,
     pub metadata: MetadataFile,
@@ -55,19 +58,26 @@ pub struct TargetFile {
     pub items: Vec<Item>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub enum Item {
     Tensor(TensorItem),
     Object(ObjectItem),
 }
 
-/// A chunk of a tensor. `extent` is the space in which the copies are given; its row-major order is the payload's.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A chunk of a tensor. The copies of its form count `tensors`, which are positions in the plan's tensors.
+#[derive(Debug)]
 pub struct TensorItem {
     pub key: usize,
     pub offsets: Vec<u64>,
+    pub form: usize,
+    pub tensors: Vec<usize>,
+}
+
+/// How a chunk is filled. Layers and experts repeat themselves, so a model of a hundred thousand tensors has a few
+/// dozen forms. `extent` is the space in which the copies are given; its row-major order is the payload's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Form {
     pub sizes: Vec<u64>,
     pub extent: Vec<u64>,
     pub copies: Vec<Copy>,
@@ -84,6 +94,7 @@ pub enum Fill {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Copy {
+    /// Position among the tensors of the item.
     pub tensor: usize,
     pub start: Vec<u64>,
     pub size: Vec<u64>,
@@ -98,15 +109,14 @@ pub struct Copy {
 pub enum CopyOp {
     /// Subtract one in the source's dtype.
     MinusOne,
-    /// A block-scaled float8 matrix of `columns` columns: each `block` of it has a value in tensor `scale`.
+    /// A block-scaled float8 matrix of `columns` columns: each `block` of it has a value in the item's tensor `scale`.
     DequantBlock { scale: usize, block: [u64; 2], columns: u64 },
     /// Two four-bit floats a byte, each 32 of them with a power-of-two scale in tensor `scale`. Offset and strides
     /// count the four-bit elements.
     DequantMxfp4 { scale: usize },
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub struct ObjectItem {
     pub key: String,
     pub object: String,
@@ -126,4 +136,62 @@ pub struct MetadataFile {
 pub struct Archive {
     pub path: String,
     pub object: String,
+}
+
+/// By hand, since a plan has a hundred thousand items: serde tries the variants of an untagged enum one after the other
+/// on a copy of the value.
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ItemVisitor)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum ItemField {
+    Key,
+    Offsets,
+    Form,
+    Tensors,
+    Object,
+}
+
+/// Tensor chunks number their key, objects spell it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ItemKey {
+    Number(usize),
+    Name(String),
+}
+
+struct ItemVisitor;
+
+impl<'de> Visitor<'de> for ItemVisitor {
+    type Value = Item;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a tensor chunk or an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Item, A::Error> {
+        let (mut key, mut offsets, mut form, mut tensors, mut object) = (None, None, None, None, None);
+        while let Some(field) = map.next_key()? {
+            match field {
+                ItemField::Key => key = Some(map.next_value()?),
+                ItemField::Offsets => offsets = Some(map.next_value()?),
+                ItemField::Form => form = Some(map.next_value()?),
+                ItemField::Tensors => tensors = Some(map.next_value()?),
+                ItemField::Object => object = Some(map.next_value()?),
+            }
+        }
+        match (key, offsets, form, tensors, object) {
+            (Some(ItemKey::Number(key)), Some(offsets), Some(form), Some(tensors), None) => {
+                Ok(Item::Tensor(TensorItem { key, offsets, form, tensors }))
+            }
+            (Some(ItemKey::Name(key)), None, None, None, Some(object)) => {
+                Ok(Item::Object(ObjectItem { key, object }))
+            }
+            _ => Err(A::Error::custom("an item is neither a tensor chunk nor an object")),
+        }
+    }
 }

@@ -72,41 +72,55 @@ pub struct Report {
     pub files: Vec<(String, u64)>,
 }
 
-/// Checks a plan and tells the files it makes, without reading or writing any.
-pub fn lay_out(plan: Plan) -> Result<Layout, Error> {
-    Layout::new(&check(plan)?)
+/// A plan whose claims hold, with the place of every item: checked once, executed, indexed and verified with.
+pub struct Prepared {
+    pub(crate) checked: Checked,
+    pub(crate) layout: Layout,
+}
+
+impl Prepared {
+    /// Checks a plan and lays its files out, without reading or writing any. Errors: `Plan`.
+    pub fn new(plan: Plan) -> Result<Self, Error> {
+        let checked = check(plan)?;
+        let layout = Layout::new(&checked)?;
+        Ok(Prepared { checked, layout })
+    }
+
+    /// The files that the plan makes.
+    pub fn files(&self) -> &[FileLayout] {
+        &self.layout.files
+    }
 }
 
 /// Writes the files of a plan into `options.root`; `index` completes them.
 ///
-/// Errors: `Plan` before anything is touched; `Source`, `Write` and `Interrupted` may leave incomplete files behind.
-pub fn execute(plan: Plan, options: &Options, control: &mut Control) -> Result<Report, Error> {
-    execute_on(&SystemDisk, plan, options, control)
+/// Errors: `Source`, `Write` and `Interrupted` may leave incomplete files behind.
+pub fn execute(prepared: &Prepared, options: &Options, control: &mut Control) -> Result<Report, Error> {
+    execute_on(&SystemDisk, prepared, options, control)
 }
 
 /// As `execute`, with the file calls of `disk`.
 pub fn execute_on(
     disk: &dyn Disk,
-    plan: Plan,
+    prepared: &Prepared,
     options: &Options,
     control: &mut Control,
 ) -> Result<Report, Error> {
     let began = Instant::now();
-    let checked = check(plan)?;
-    let layout = Layout::new(&checked)?;
-    let sources = open_sources(disk, &checked, options.read_mode)?;
+    let Prepared { checked, layout } = prepared;
+    let sources = open_sources(disk, checked, options.read_mode)?;
     let journal = options.journal.as_ref().map(|journal| {
-        Journal::open(&options.root.join(&journal.path), &journal.digest, segment_size(&layout))
+        Journal::open(&options.root.join(&journal.path), &journal.digest, segment_size(layout))
     });
     let (journal, mut resumed) = match journal.transpose()? {
         Some((journal, resumed)) => (Some(journal), resumed),
         None => (None, Resumed::default()),
     };
-    let writers = open_targets(disk, &layout, options, &mut resumed)?;
+    let writers = open_targets(disk, layout, options, &mut resumed)?;
     let mine =
         || layout.files.iter().zip(&writers).filter_map(|(file, writer)| Some((file, writer.as_ref()?)));
 
-    let workers = Workers::new(&checked, &layout, &sources, &writers, options, journal, resumed);
+    let workers = Workers::new(checked, layout, &sources, &writers, options, journal, resumed);
     let work = workers.run(control)?;
     for source in &sources {
         source.check_unchanged()?;
@@ -135,15 +149,13 @@ pub fn execute_on(
 
 /// Writes the archives and `.metadata` of a plan whose files are complete: the last step of a conversion. Returns the
 /// bytes written.
-pub fn index(plan: Plan, root: &Path, sync: bool) -> Result<u64, Error> {
-    index_on(&SystemDisk, plan, root, sync)
+pub fn index(prepared: &Prepared, root: &Path, sync: bool) -> Result<u64, Error> {
+    index_on(&SystemDisk, prepared, root, sync)
 }
 
 /// As `index`, with the file calls of `disk`.
-pub fn index_on(disk: &dyn Disk, plan: Plan, root: &Path, sync: bool) -> Result<u64, Error> {
-    let checked = check(plan)?;
-    let layout = Layout::new(&checked)?;
-    let files = write_index(disk, root, sync, &checked, &layout)?;
+pub fn index_on(disk: &dyn Disk, prepared: &Prepared, root: &Path, sync: bool) -> Result<u64, Error> {
+    let files = write_index(disk, root, sync, &prepared.checked, &prepared.layout)?;
     if sync {
         sync_folders(disk, root, files.iter().map(|(path, _)| path.as_str()))?;
     }

@@ -25,18 +25,19 @@ impl Scales {
         piece: &BoxCopy,
     ) -> Result<Scales, Error> {
         let last = piece.source + piece.source_span() - 1;
-        let (scale, first, count) = match task.copy.op {
-            Some(CopyOp::DequantBlock { scale, block, columns }) => {
+        let (scale, first, count) = match task.op {
+            Some(&CopyOp::DequantBlock { scale, block, columns }) => {
                 let row = |element: u64| element / columns / block[0];
                 let width = columns.div_ceil(block[1]);
                 (scale, row(piece.source) * width, (row(last) - row(piece.source) + 1) * width)
             }
-            Some(CopyOp::DequantMxfp4 { scale }) => {
+            Some(&CopyOp::DequantMxfp4 { scale }) => {
                 let group = |element: u64| element / Mxfp4::GROUP;
                 (scale, group(piece.source), group(last) - group(piece.source) + 1)
             }
             _ => return Ok(Scales::default()),
         };
+        let scale = task.tensors[scale];
         let tensor = &checked.plan.tensors[scale];
         let dtype = checked.tensor_dtypes[scale];
         let size = u64::from(dtype.bits() / 8);
@@ -62,10 +63,10 @@ impl Scales {
     pub fn kernel(&self, task: &Task) -> Result<Kernel<'_>, Error> {
         let missing = || no_cast(task.from, task.to);
         let target = || Target::new(task.to).ok_or_else(missing);
-        Ok(match task.copy.op {
+        Ok(match task.op {
             None => Kernel::new(task.from, task.to, Op::None).ok_or_else(missing)?,
             Some(CopyOp::MinusOne) => Kernel::new(task.from, task.to, Op::MinusOne).ok_or_else(missing)?,
-            Some(CopyOp::DequantBlock { block, columns, .. }) => {
+            Some(&CopyOp::DequantBlock { block, columns, .. }) => {
                 let first_row = self.first / columns.div_ceil(block[1]);
                 Kernel::Block(Block { target: target()?, columns, block, scales: &self.values, first_row })
             }

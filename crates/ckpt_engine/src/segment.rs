@@ -77,7 +77,7 @@ impl Work<'_> {
             return Ok(None);
         }
         let size = self.checked.key_dtypes[item.key].1.size();
-        let pieces = Pieces::new(item);
+        let pieces = Pieces::new(self.checked, item);
         if slice.start == payload {
             filler.announce(&pieces);
         }

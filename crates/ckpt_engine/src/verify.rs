@@ -1,10 +1,10 @@
 //! Whether a checkpoint is what it should be: whole in itself, and equal to what a plan makes of its source.
 
 use crate::Error;
-use crate::check::check;
 use crate::checkpoint::Checkpoint;
 use crate::fill::Filler;
 use crate::plan::{Item, Plan};
+use crate::run::Prepared;
 use ckpt_safetensors::{ReadMode, Source};
 use ckpt_torch_dist::{Globals, load_object};
 use std::collections::{HashMap, HashSet};
@@ -92,11 +92,11 @@ pub fn verify_structure(
 /// Full: every element is derived from the source again, by the plan, and compared with what is stored.
 pub fn verify_against(
     checkpoint: &Checkpoint,
-    plan: Plan,
+    prepared: &Prepared,
     threads: usize,
     stop: &AtomicBool,
 ) -> Result<Findings, Error> {
-    let checked = check(plan)?;
+    let checked = &prepared.checked;
     let open = |file: &crate::plan::SourceFile| Source::open(&file.path, file.bytes, ReadMode::Pread);
     let sources = checked.plan.sources.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let stored: HashMap<(&str, Option<&[u64]>), usize> = checkpoint
@@ -148,7 +148,7 @@ pub fn verify_against(
         let entry = &checkpoint.metadata.storage[place];
         let Some(header) = checkpoint.headers[place]
             .as_ref()
-            .filter(|header| header.is_contiguous() && header.shape == item.sizes)
+            .filter(|header| header.is_contiguous() && header.shape == checked.sizes(item))
         else {
             fault(format!("{} has another chunk at {:?}", key.key, item.offsets));
             return Ok(());
@@ -156,7 +156,7 @@ pub fn verify_against(
         let path = checkpoint.dir().join(&entry.relative_path);
         let io = |source| Error::from(ckpt_safetensors::Error::Io { path: path.clone(), source });
         let file = checkpoint.file(&entry.relative_path).map_err(io)?;
-        let mut filler = Filler::new(&checked, &sources, TILE);
+        let mut filler = Filler::new(checked, &sources, TILE);
         let (want, found) = buffer.split_at_mut(TILE);
         let mut done = 0;
         while done < header.payload_len {

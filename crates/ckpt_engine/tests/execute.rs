@@ -70,7 +70,7 @@ fn everything() -> Case {
     // A padded key in two chunks, stored with a leading axis.
     let key = case.key("bfloat16", &[2, 750, 1000]);
     for layer in 0..2 {
-        case.item(0, json!({
+        case.chunk(0, json!({
             "key": key, "offsets": [layer, 0, 0], "sizes": [1, 750, 1000], "extent": [750, 1000], "fill": "zero",
             "copies": [{"tensor": big, "start": [layer, 0], "size": [700, 999], "offset": layer, "strides": [1000, 1]}],
         }));
@@ -129,7 +129,7 @@ fn a_rank_writes_its_files_and_nothing_else() {
     support::list(&mut case.plan["files"])
         .push(json!({"path": "iter_0000000/__1_0.distcp", "rank": 1, "items": []}));
     let key = case.key("bfloat16", &[10]);
-    case.item(
+    case.chunk(
         1,
         json!({"key": key, "offsets": [0], "sizes": [10], "extent": [10],
         "copies": [{"tensor": tensor, "start": [0], "size": [10], "offset": 3, "strides": [1]}]}),
@@ -155,7 +155,7 @@ fn large_plans_are_checked_quickly() {
     let key = case.key("bfloat16", &[90, 512, 64, 64]);
     for layer in 0..90u64 {
         for expert in 0..512u64 {
-            case.item(0, json!({
+            case.chunk(0, json!({
                 "key": key, "offsets": [layer, expert, 0, 0], "sizes": [1, 1, 64, 64], "extent": [64, 64],
                 "copies": [{"tensor": layer * 512 + expert, "start": [0, 0], "size": [64, 64], "offset": 0, "strides": [64, 1]}],
             }));
@@ -163,7 +163,7 @@ fn large_plans_are_checked_quickly() {
     }
     let json = serde_json::to_vec(&case.plan).unwrap();
     let began = std::time::Instant::now();
-    let layout = ckpt_engine::lay_out(serde_json::from_slice(&json).unwrap()).unwrap();
-    assert_eq!(layout.files[0].item_count(), 90 * 512);
+    let layout = ckpt_engine::Prepared::new(serde_json::from_slice(&json).unwrap()).unwrap();
+    assert_eq!(layout.files()[0].item_count(), 90 * 512);
     assert!(began.elapsed().as_secs_f64() < 5.0, "{:?}", began.elapsed());
 }

@@ -178,7 +178,7 @@ fn a_stop_ends_the_run_at_any_moment() {
             Verdict::Pass
         });
         let mut control = Control { stop: &stop, on_progress: &mut |_| {} };
-        let error = execute_on(&disk, case.decode().unwrap(), &options, &mut control).unwrap_err();
+        let error = execute_on(&disk, &case.prepare().unwrap(), &options, &mut control).unwrap_err();
         assert_eq!(error.code(), "INTERRUPTED");
         assert!(error.facts()["done"].as_u64() < error.facts()["total"].as_u64());
         assert!(!case.root().join("iter_0000000/.metadata").exists());

@@ -16,11 +16,11 @@ fn case() -> Case {
         {"tensor": tensor, "start": [0, 0], "size": [4, 6], "offset": 0, "strides": [6, 1]},
         {"tensor": tensor, "start": [4, 0], "size": [4, 6], "offset": 24, "strides": [6, 1]},
     ]);
-    case.item(
+    case.chunk(
         0,
         json!({"key": key, "offsets": [0, 0, 0], "sizes": [1, 8, 6], "extent": [8, 6], "copies": copies}),
     );
-    case.item(0, json!({"key": key, "offsets": [1, 0, 0], "sizes": [1, 8, 6], "extent": [8, 6], "copies": [], "fill": "zero"}));
+    case.chunk(0, json!({"key": key, "offsets": [1, 0, 0], "sizes": [1, 8, 6], "extent": [8, 6], "copies": [], "fill": "zero"}));
     case.object(0, "module._extra_state/shard_0_1");
     case
 }
@@ -28,7 +28,7 @@ fn case() -> Case {
 fn refusal(plan: Value) -> Option<String> {
     match serde_json::from_value(plan) {
         Err(error) => Some(error.to_string()),
-        Ok(plan) => ckpt_engine::lay_out(plan).err().map(|error| {
+        Ok(plan) => ckpt_engine::Prepared::new(plan).err().map(|error| {
             assert_eq!(error.code(), "PLAN_INVALID");
             error.to_string()
         }),
@@ -39,9 +39,11 @@ fn refusal(plan: Value) -> Option<String> {
 #[rustfmt::skip]
 fn lies() -> Vec<(&'static str, Value, &'static str)> {
     let item = "/files/0/items/0";
-    let at = |path: &str| -> &'static str { Box::leak(format!("{item}{path}").into_boxed_str()) };
+    let join = |from: &str, path: &str| -> &'static str { Box::leak(format!("{from}{path}").into_boxed_str()) };
+    let at = |path: &str| join(item, path);
+    let form = |path: &str| join("/forms/0", path);
     vec![
-        ("/version", json!(2), "version 2"),
+        ("/version", json!(1), "version 1"),
         ("/surprise", json!(1), "unknown field `surprise`"),
         ("/metadata", Value::Null, "missing field"),
         ("/sources/0/bytes", json!(50), "not where its shape"),
@@ -79,33 +81,40 @@ fn lies() -> Vec<(&'static str, Value, &'static str)> {
         ("/files/0/items/2/object", json!("nothing"), "which is not defined"),
         ("/files/0/items/2/key", json!("layer.0.weight"), "is there twice"),
         (at("/key"), json!(7), "key number 7"),
-        (at("/surprise"), json!(7), "did not match any variant"),
-        (at("/fill"), json!("ones"), "did not match any variant"),
+        (at("/surprise"), json!(7), "unknown field `surprise`"),
+        (at("/object"), json!("state"), "neither a tensor chunk nor an object"),
+        (at("/key"), json!("layer.1.weight"), "neither a tensor chunk nor an object"),
+        (at("/offsets"), Value::Null, "neither a tensor chunk nor an object"),
+        (at("/form"), json!(9), "has an unknown form"),
+        (at("/tensors"), json!([]), "its tensor 0, which the plan has not"),
+        (at("/tensors/0"), json!(9), "its tensor 0, which the plan has not"),
+        (at("/tensors/0"), json!(1), "reads past the end of tensor-1"),
+        (at("/tensors/0"), json!(2), "would need a cast"),
+        (form("/surprise"), json!(7), "unknown field `surprise`"),
+        (form("/fill"), json!("ones"), "unknown variant `ones`"),
         (at("/offsets"), json!([0, 0]), "another rank"),
         (at("/offsets"), json!([1, 0, 0]), "do not cover it exactly once"),
         (at("/offsets"), json!([2, 0, 0]), "leaves it"),
         (at("/offsets"), json!([u64::MAX, 0, 0]), "leaves it"),
-        (at("/sizes"), json!([1, 4, 6]), "space of another size"),
-        (at("/sizes"), json!([1, 9, 6]), "leaves it"),
-        (at("/extent"), json!([8, 5]), "space of another size"),
-        (at("/extent"), json!([u64::MAX, 6]), "space of another size"),
-        (at("/copies/0/tensor"), json!(9), "tensor number 9"),
-        (at("/copies/0/tensor"), json!(1), "reads past the end of tensor-1"),
-        (at("/copies/0/tensor"), json!(2), "would need a cast"),
-        (at("/copies/0/start"), json!([0]), "copy of another rank"),
-        (at("/copies/0/start"), json!([5, 0]), "a copy that leaves it"),
-        (at("/copies/0/start"), json!([1, 0]), "written twice"),
-        (at("/copies/0/size"), json!([0, 6]), "a copy that leaves it"),
-        (at("/copies/0/size"), json!([5, 6]), "written twice"),
-        (at("/copies/0/size"), json!([3, 6]), "is not covered"),
-        (at("/copies/0/offset"), json!(25), "reads past the end"),
-        (at("/copies/0/offset"), json!(u64::MAX), "stride beyond all bounds"),
-        (at("/copies/0/strides"), json!([15, 1]), "reads past the end"),
-        (at("/copies/0/strides"), json!([u64::MAX, 1]), "stride beyond all bounds"),
-        (at("/copies/0/strides"), json!([-6, 1]), "did not match any variant"),
-        (at("/copies/0/op"), json!({"kind": "plus_one"}), "did not match any variant"),
-        (at("/copies/0/op"), json!({"kind": "dequant_mxfp4", "scale": 1}), "would need a cast"),
-        (at("/copies/0/op"), json!({"kind": "dequant_block", "scale": 1, "block": [4, 2], "columns": 6}), "would need a cast"),
+        (form("/sizes"), json!([1, 4, 6]), "space of another size"),
+        (form("/sizes"), json!([1, 9, 6]), "space of another size"),
+        (form("/extent"), json!([8, 5]), "space of another size"),
+        (form("/extent"), json!([u64::MAX, 6]), "space of another size"),
+        (form("/copies/0/tensor"), json!(1), "its tensor 1, which the plan has not"),
+        (form("/copies/0/start"), json!([0]), "copy of another rank"),
+        (form("/copies/0/start"), json!([5, 0]), "a copy that leaves it"),
+        (form("/copies/0/start"), json!([1, 0]), "written twice"),
+        (form("/copies/0/size"), json!([0, 6]), "a copy that leaves it"),
+        (form("/copies/0/size"), json!([5, 6]), "written twice"),
+        (form("/copies/0/size"), json!([3, 6]), "is not covered"),
+        (form("/copies/0/offset"), json!(25), "reads past the end"),
+        (form("/copies/0/offset"), json!(u64::MAX), "stride beyond all bounds"),
+        (form("/copies/0/strides"), json!([15, 1]), "reads past the end"),
+        (form("/copies/0/strides"), json!([u64::MAX, 1]), "stride beyond all bounds"),
+        (form("/copies/0/strides"), json!([-6, 1]), "invalid value"),
+        (form("/copies/0/op"), json!({"kind": "plus_one"}), "unknown variant `plus_one`"),
+        (form("/copies/0/op"), json!({"kind": "dequant_mxfp4", "scale": 1}), "would need a cast"),
+        (form("/copies/0/op"), json!({"kind": "dequant_block", "scale": 1, "block": [4, 2], "columns": 6}), "would need a cast"),
     ]
 }
 
@@ -118,7 +127,10 @@ fn lies_are_found() {
         match plan.pointer_mut(parent).unwrap() {
             Value::Object(map) if value.is_null() => drop(map.remove(name)),
             Value::Object(map) => drop(map.insert(name.into(), value.clone())),
-            Value::Array(list) => list.push(value.clone()),
+            Value::Array(list) => match name.parse::<usize>() {
+                Ok(at) if at < list.len() => list[at] = value.clone(),
+                _ => list.push(value.clone()),
+            },
             _ => unreachable!("{place}"),
         }
         let found = refusal(plan).unwrap_or_else(|| panic!("{place} = {value} is accepted"));

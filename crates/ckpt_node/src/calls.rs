@@ -1,70 +1,95 @@
 //! The calls that cross the border.
 
 use crate::options::{BindingExecuteOptions, BindingProgress};
-use crate::settle::on_thread;
-use ckpt_engine::{Control, FileLayout, Plan, execute, index, lay_out};
-use ckpt_safetensors::read_header;
-use napi::bindgen_prelude::{AbortSignal, Buffer, Env, Object};
+use crate::settle::{on_thread, settle};
+use ckpt_engine::{Control, FileLayout, Plan, Prepared, execute, index};
+use ckpt_safetensors::{TensorInfo, read_header};
+use ckpt_tensor::Dtype;
+use napi::bindgen_prelude::{AbortSignal, Buffer, Env, External, Object};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use serde_json::json;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Headers of safetensors files, as JSON.
+/// Headers of safetensors files, as JSON. Tensors cover their file without a gap, so names, kinds and the position of the
+/// first tell everything; a kind is a dtype and a shape, of which a model has few.
 #[napi(ts_return_type = "Promise<string>")]
 pub fn inspect(env: &Env, paths: Vec<String>) -> napi::Result<Object<'_>> {
     on_thread(env, move || {
         let mut files = Vec::with_capacity(paths.len());
+        let mut kinds = Kinds::default();
         for path in &paths {
             let header = read_header(Path::new(path)).map_err(ckpt_engine::Error::from)?;
-            let tensors: Vec<_> = header
-                .tensors
-                .iter()
-                .map(|tensor| {
-                    json!({
-                        "name": tensor.name,
-                        "dtype": tensor.dtype.safetensors_name(),
-                        "shape": tensor.shape,
-                        "begin": tensor.begin,
-                        "end": tensor.end,
-                    })
-                })
-                .collect();
+            let numbers: Vec<usize> = header.tensors.iter().map(|tensor| kinds.number(tensor)).collect();
             files.push(json!({
                 "path": path,
                 "bytes": header.bytes,
                 "headerBytes": header.header_bytes,
                 "metadata": header.metadata,
-                "tensors": tensors,
+                "names": header.tensors.into_iter().map(|tensor| tensor.name).collect::<Vec<_>>(),
+                "kinds": numbers,
             }));
         }
-        Ok(serde_json::Value::Array(files).to_string())
+        Ok(json!({ "kinds": kinds.list, "files": files }).to_string())
     })
 }
 
-/// Checks a plan and tells the files it makes, as JSON. Nothing is read or written.
-#[napi(ts_return_type = "Promise<string>")]
-pub fn lay_out_plan(env: &Env, plan: Buffer) -> napi::Result<Object<'_>> {
-    let plan = plan.to_vec();
-    on_thread(env, move || {
-        let layout = lay_out(decode(&plan)?)?;
-        let files = layout.files.iter().map(|file| (file.path.as_str(), file.bytes));
-        Ok(json!({
-            "files": file_list(files),
-            "items": layout.files.iter().map(FileLayout::item_count).sum::<usize>(),
-            "payloadBytes": layout.files.iter().map(|file| file.payload_bytes).sum::<u64>(),
-        })
-        .to_string())
+/// Dtypes with shapes, numbered by first use.
+#[derive(Default)]
+struct Kinds {
+    list: Vec<serde_json::Value>,
+    numbers: HashMap<(Dtype, Vec<u64>), usize>,
+}
+
+impl Kinds {
+    fn number(&mut self, TensorInfo { dtype, shape, begin, end, .. }: &TensorInfo) -> usize {
+        let next = self.list.len();
+        let number = *self.numbers.entry((*dtype, shape.clone())).or_insert(next);
+        if number == next {
+            self.list.push(json!([dtype.safetensors_name(), shape, end - begin]));
+        }
+        number
+    }
+}
+
+/// A plan that the engine holds; what JavaScript has is a handle.
+pub type BindingPlan = External<Arc<Prepared>>;
+
+/// Decodes and checks a plan. The handle goes to every call that needs the plan.
+#[napi(ts_return_type = "Promise<ExternalObject<Plan>>")]
+pub fn load_plan(env: &Env, plan: Buffer) -> napi::Result<Object<'_>> {
+    settle(
+        env,
+        move || {
+            let prepared = Prepared::new(decode(&plan)?)?;
+            // The plan's text belongs to JavaScript, which may let go of it now.
+            drop(plan);
+            Ok(Arc::new(prepared))
+        },
+        |prepared| Ok(External::new(prepared)),
+    )
+}
+
+/// The files that a plan makes, as JSON.
+#[napi]
+pub fn plan_files(plan: &BindingPlan) -> String {
+    let files = plan.files();
+    json!({
+        "files": file_list(files.iter().map(|file| (file.path.as_str(), file.bytes))),
+        "items": files.iter().map(FileLayout::item_count).sum::<usize>(),
+        "payloadBytes": files.iter().map(|file| file.payload_bytes).sum::<u64>(),
     })
+    .to_string()
 }
 
 /// Writes the archives and `.metadata` of a plan whose files are complete. Resolves to the bytes written, as JSON.
 #[napi(ts_return_type = "Promise<string>")]
-pub fn index_plan(env: &Env, plan: Buffer, root: String) -> napi::Result<Object<'_>> {
-    let plan = plan.to_vec();
-    on_thread(env, move || Ok(index(decode(&plan)?, Path::new(&root), true)?.to_string()))
+pub fn index_plan<'env>(env: &'env Env, plan: &BindingPlan, root: String) -> napi::Result<Object<'env>> {
+    let plan = Arc::clone(plan);
+    on_thread(env, move || Ok(index(&plan, Path::new(&root), true)?.to_string()))
 }
 
 type Progress = ThreadsafeFunction<BindingProgress, (), BindingProgress, napi::Status, false>;
@@ -72,11 +97,11 @@ type Progress = ThreadsafeFunction<BindingProgress, (), BindingProgress, napi::S
 /// Executes a plan. Resolves to a report as JSON.
 #[napi(
     ts_return_type = "Promise<string>",
-    ts_args_type = "plan: Buffer, options: BindingExecuteOptions, onProgress?: ((progress: BindingProgress) => void) | null, signal?: AbortSignal | null"
+    ts_args_type = "plan: ExternalObject<Plan>, options: BindingExecuteOptions, onProgress?: ((progress: BindingProgress) => void) | null, signal?: AbortSignal | null"
 )]
 pub fn run_plan<'env>(
     env: &'env Env,
-    plan: Buffer,
+    plan: &BindingPlan,
     options: BindingExecuteOptions,
     on_progress: Option<Progress>,
     signal: Option<AbortSignal>,
@@ -87,8 +112,7 @@ pub fn run_plan<'env>(
         signal.on_abort(move || stop.store(true, Ordering::Relaxed));
     }
     let options = options.into_engine()?;
-    // The plan's memory belongs to JavaScript; the thread gets a copy, a few megabytes at most.
-    let plan = plan.to_vec();
+    let plan = Arc::clone(plan);
     on_thread(env, move || {
         let mut tell = |progress: ckpt_engine::Progress| {
             if let Some(on_progress) = &on_progress {
@@ -98,7 +122,7 @@ pub fn run_plan<'env>(
             }
         };
         let mut control = Control { stop: &stop, on_progress: &mut tell };
-        let report = execute(decode(&plan)?, &options, &mut control)?;
+        let report = execute(&plan, &options, &mut control)?;
         let files = report.files.iter().map(|(path, bytes)| (path.as_str(), *bytes));
         Ok(json!({
             "files": file_list(files),
@@ -117,7 +141,7 @@ pub fn run_plan<'env>(
     })
 }
 
-pub fn decode(plan: &[u8]) -> Result<Plan, ckpt_engine::Error> {
+fn decode(plan: &[u8]) -> Result<Plan, ckpt_engine::Error> {
     serde_json::from_slice(plan).map_err(|error| ckpt_engine::Error::Plan(error.to_string()))
 }
 

@@ -1,9 +1,9 @@
 //! Calls that read checkpoints.
 
-use crate::calls::decode;
+use crate::calls::BindingPlan;
 use crate::settle::on_thread;
 use ckpt_engine::{Checkpoint, Error, Findings, tensor_stats, verify_against, verify_structure};
-use napi::bindgen_prelude::{AbortSignal, Buffer, Env, Object};
+use napi::bindgen_prelude::{AbortSignal, Env, Object};
 use napi_derive::napi;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -14,27 +14,27 @@ use std::thread::available_parallelism;
 /// Verifies the checkpoint in an iteration directory: by its own structure, or against a plan. Resolves to JSON.
 #[napi(
     ts_return_type = "Promise<string>",
-    ts_args_type = "dir: string, payloads: boolean, plan?: Buffer | null, signal?: AbortSignal | null"
+    ts_args_type = "dir: string, payloads: boolean, plan?: ExternalObject<Plan> | null, signal?: AbortSignal | null"
 )]
-pub fn verify_checkpoint(
-    env: &Env,
+pub fn verify_checkpoint<'env>(
+    env: &'env Env,
     dir: String,
     payloads: bool,
-    plan: Option<Buffer>,
+    plan: Option<&BindingPlan>,
     signal: Option<AbortSignal>,
-) -> napi::Result<Object<'_>> {
+) -> napi::Result<Object<'env>> {
     let stop = Arc::new(AtomicBool::new(false));
     if let Some(signal) = signal {
         let stop = Arc::clone(&stop);
         signal.on_abort(move || stop.store(true, Ordering::Relaxed));
     }
-    let plan = plan.map(|plan| plan.to_vec());
+    let plan = plan.map(|plan| Arc::clone(plan));
     on_thread(env, move || {
         let threads = available_parallelism().map_or(1, usize::from);
         let checkpoint = Checkpoint::open(Path::new(&dir))?;
         let findings = match plan {
             None => verify_structure(&checkpoint, payloads, threads, &stop)?,
-            Some(plan) => verify_against(&checkpoint, decode(&plan)?, threads, &stop)?,
+            Some(plan) => verify_against(&checkpoint, &plan, threads, &stop)?,
         };
         let Findings { tensors, objects, items, bytes, faults } = findings;
         let report = json!({ "tensors": tensors, "objects": objects, "items": items, "bytes": bytes, "faults": faults });

@@ -9,6 +9,7 @@ export {
 } from './errors.js';
 export { type EventStream, streamEvents } from './event-stream.js';
 export type { OnProgress, Phase, ProgressEvent } from './events.js';
+export { memo } from './memo.js';
 export { JsonSyntaxError, parsePythonJson } from './python-json.js';
 export { dumpPythonJson } from './python-json-dump.js';
 export { floatRepr, stringRepr } from './python-text.js';

@@ -2,21 +2,29 @@ import { createRequire } from 'node:module';
 import { NemotronError } from '@nemotron-convert/core';
 import { libcOf, platformOf } from './platform.js';
 
-/** What the native addon exports; JSON strings in and out. */
+declare const held: unique symbol;
+
+/** A handle of a plan that the engine holds. */
+export interface BindingPlan {
+  readonly [held]: 'plan';
+}
+
+/** What the native addon exports; JSON strings in and out, but for handles of plans. */
 export interface Binding {
   inspect(paths: string[]): Promise<string>;
-  layOutPlan(plan: Buffer): Promise<string>;
-  indexPlan(plan: Buffer, root: string): Promise<string>;
+  loadPlan(plan: Buffer): Promise<BindingPlan>;
+  planFiles(plan: BindingPlan): string;
+  indexPlan(plan: BindingPlan, root: string): Promise<string>;
   verifyCheckpoint(
     dir: string,
     payloads: boolean,
-    plan: Buffer | null,
+    plan: BindingPlan | null,
     signal: AbortSignal | null,
   ): Promise<string>;
   inspectCheckpoint(dir: string): Promise<string>;
   inspectTensor(dir: string, key: string): Promise<string>;
   runPlan(
-    plan: Buffer,
+    plan: BindingPlan,
     options: BindingOptions,
     onProgress: ((progress: BindingProgress) => void) | null,
     signal: AbortSignal | null,

@@ -1,5 +1,6 @@
 import { binding } from './binding.js';
 import { settled, throwIfStopped } from './failure.js';
+import type { LoadedPlan } from './plan.js';
 
 /** What a verification looked at, and what is wrong: one sentence a fault. */
 export interface Findings {
@@ -50,7 +51,7 @@ export interface VerifyWork {
   /** Read the payloads and sum their CRCs; without it only index, headers and coverage are looked at. */
   readonly payloads?: boolean;
   /** Compare every element with what this plan makes of its source. */
-  readonly plan?: Uint8Array;
+  readonly plan?: LoadedPlan;
   readonly signal?: AbortSignal;
 }
 
@@ -58,7 +59,7 @@ export interface VerifyWork {
 export async function verifyCheckpoint(dir: string, work: VerifyWork = {}): Promise<Findings> {
   const { payloads = true, plan, signal = null } = work;
   throwIfStopped(work.signal);
-  const against = plan === undefined ? null : Buffer.from(plan);
+  const against = plan?.handle ?? null;
   return JSON.parse(
     await settled(() => binding().verifyCheckpoint(dir, payloads, against, signal)),
   ) as Findings;

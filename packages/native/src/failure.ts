@@ -13,7 +13,7 @@ export function fromBinding(thrown: unknown): Error {
 }
 
 /** Awaits a call of the binding; what it throws becomes a NemotronError. */
-export async function settled(call: () => Promise<string>): Promise<string> {
+export async function settled<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (thrown) {

@@ -7,7 +7,8 @@ import { loadBinding } from './binding.js';
 import {
   execute,
   inspectSafetensors,
-  layOut,
+  type LoadedPlan,
+  loadPlan,
   type Progress,
   type SafetensorsFile,
   writeIndex,
@@ -38,28 +39,31 @@ async function inspectOne(path: string): Promise<SafetensorsFile> {
 }
 
 /** A plan that stores the file's matrix as bfloat16. */
-async function planFor(path: string): Promise<Buffer> {
+async function planFor(path: string): Promise<LoadedPlan> {
   const { bytes, tensors } = await inspectOne(path);
   const [tensor] = tensors;
   const shape = tensor?.shape ?? [];
   const copies = [{ tensor: 0, start: [0, 0], size: shape, offset: 0, strides: [shape[1], 1] }];
   const plan = {
-    version: 1,
+    version: 2,
     sources: [{ path, bytes }],
-    tensors: [{ ...tensor, source: 0 }],
+    tensors: [
+      { name: tensor?.name, dtype: tensor?.dtype, shape, begin: tensor?.begin, end: tensor?.end, source: 0 },
+    ],
     objects: { common: { dict: [['iteration', 0]] } },
+    forms: [{ sizes: shape, extent: shape, copies }],
     keys: [{ key: 'weight', dtype: 'bfloat16', shape }],
     files: [
       {
         path: 'iter/__0_0.distcp',
         rank: 0,
-        items: [{ key: 0, offsets: [0, 0], sizes: shape, extent: shape, copies }],
+        items: [{ key: 0, offsets: [0, 0], form: 0, tensors: [0] }],
       },
     ],
     metadata: { path: 'iter/.metadata', checkpointId: '/out/iter', saveId: 'id' },
     archives: [{ path: 'iter/common.pt', object: 'common' }],
   };
-  return Buffer.from(JSON.stringify(plan));
+  return loadPlan(Buffer.from(JSON.stringify(plan)));
 }
 
 async function failure(call: Promise<unknown>): Promise<NemotronError> {
@@ -77,7 +81,9 @@ describe('inspectSafetensors', () => {
     const file = await inspectOne(path);
     const begin = 8 + file.headerBytes;
     expect(file).toMatchObject({ path, bytes: begin + 48, metadata: { format: 'pt' } });
-    expect(file.tensors).toEqual([{ name: 'weight', dtype: 'F32', shape: [4, 3], begin, end: begin + 48 }]);
+    expect(file.tensors).toEqual([
+      { name: 'weight', dtype: 'F32', shape: [4, 3], begin, end: begin + 48, file: 0 },
+    ]);
   });
 
   test('tells a truncated file from a damaged and an absent one', async () => {
@@ -96,7 +102,7 @@ describe('inspectSafetensors', () => {
 describe('execute', () => {
   test('writes what was laid out and reports it', async () => {
     const plan = await planFor(await source(300, 200));
-    const planned = await layOut(plan);
+    const { handle: _, ...planned } = plan;
     expect(planned).toMatchObject({ items: 1, payloadBytes: 120_000 });
     const seen: Progress[] = [];
     const report = await execute(plan, { root: folder }, { onProgress: (progress) => seen.push(progress) });
@@ -121,7 +127,7 @@ describe('execute', () => {
   test('errors arrive with code and facts', async () => {
     const path = await source(4, 3);
     const plan = await planFor(path);
-    expect((await failure(layOut(Buffer.from('{}')))).code).toBe('PLAN_INVALID');
+    expect((await failure(loadPlan(Buffer.from('{}')))).code).toBe('PLAN_INVALID');
     const wrongMode = { root: folder, readMode: 'slow' } as unknown as { root: string };
     expect(await failure(execute(plan, wrongMode))).toMatchObject({
       code: 'OPTION_INVALID',

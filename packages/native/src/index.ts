@@ -1,5 +1,6 @@
 import { type BindingProgress, binding } from './binding.js';
 import { settled, throwIfStopped } from './failure.js';
+import type { LoadedPlan, PlannedFiles } from './plan.js';
 
 export {
   type CheckpointContent,
@@ -11,26 +12,8 @@ export {
   type VerifyWork,
   verifyCheckpoint,
 } from './checkpoint.js';
-
-/** A tensor's header entry; `begin` and `end` are absolute byte positions in the file. */
-export interface TensorInfo {
-  readonly name: string;
-  /** safetensors dtype name. */
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly begin: number;
-  readonly end: number;
-}
-
-export interface SafetensorsFile {
-  readonly path: string;
-  readonly bytes: number;
-  /** Length of the JSON; the data begins eight bytes later. */
-  readonly headerBytes: number;
-  readonly metadata: Readonly<Record<string, string>>;
-  /** Sorted by position; together they cover the file's data exactly. */
-  readonly tensors: readonly TensorInfo[];
-}
+export { type LoadedPlan, loadPlan, type PlannedFiles } from './plan.js';
+export { inspectSafetensors, type SafetensorsFile, type TensorInfo } from './safetensors.js';
 
 export interface ExecuteOptions {
   /** Existing directory that the plan's paths are relative to. */
@@ -61,13 +44,6 @@ export interface Watch {
   readonly signal?: AbortSignal;
 }
 
-export interface PlannedFiles {
-  readonly files: readonly { readonly path: string; readonly bytes: number }[];
-  /** Tensor chunks and objects. */
-  readonly items: number;
-  readonly payloadBytes: number;
-}
-
 export interface ExecuteReport extends PlannedFiles {
   readonly bytesRead: number;
   readonly bytesWritten: number;
@@ -82,24 +58,14 @@ export interface ExecuteReport extends PlannedFiles {
   readonly writeMode: string;
 }
 
-/** Reads and checks the headers of safetensors files. Throws SOURCE_TRUNCATED, SOURCE_HEADER_INVALID, READ_FAILED. */
-export async function inspectSafetensors(paths: readonly string[]): Promise<SafetensorsFile[]> {
-  return JSON.parse(await settled(() => binding().inspect([...paths]))) as SafetensorsFile[];
-}
-
-/** Checks a plan and tells the files it makes and their lengths. Throws PLAN_INVALID. */
-export async function layOut(plan: Uint8Array): Promise<PlannedFiles> {
-  return JSON.parse(await settled(() => binding().layOutPlan(Buffer.from(plan)))) as PlannedFiles;
-}
-
 /** Writes the archives and `.metadata` of a plan whose files are complete: only with it they are a checkpoint. */
-export async function writeIndex(plan: Uint8Array, root: string): Promise<void> {
-  await settled(() => binding().indexPlan(Buffer.from(plan), root));
+export async function writeIndex(plan: LoadedPlan, root: string): Promise<void> {
+  await settled(() => binding().indexPlan(plan.handle, root));
 }
 
 /** Writes the files of a plan into `options.root`; `writeIndex` completes them. Throws what the engine's error table says; INTERRUPTED after an abort. */
 export async function execute(
-  plan: Uint8Array,
+  plan: LoadedPlan,
   options: ExecuteOptions,
   watch: Watch = {},
 ): Promise<ExecuteReport> {
@@ -107,7 +73,7 @@ export async function execute(
   throwIfStopped(signal);
   const tell = onProgress === undefined ? null : progressTo(onProgress);
   return JSON.parse(
-    await settled(() => binding().runPlan(Buffer.from(plan), options, tell, signal ?? null)),
+    await settled(() => binding().runPlan(plan.handle, options, tell, signal ?? null)),
   ) as ExecuteReport;
 }
 

@@ -1,7 +1,9 @@
 //! Sources, plans and an executor that is too simple to be wrong.
 #![allow(dead_code, reason = "every test file uses a part")]
 
-use ckpt_engine::{Control, Error, Options, Plan, ReadMode, Report, SystemDisk, execute_on, index_on};
+use ckpt_engine::{
+    Control, Error, Options, Plan, Prepared, ReadMode, Report, SystemDisk, execute_on, index_on,
+};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -23,11 +25,12 @@ impl Case {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         fs::create_dir(folder.path().join("out")).unwrap();
         let plan = json!({
-            "version": 1,
+            "version": 2,
             "sources": [],
             "tensors": [],
             "objects": {"state": {"list": [{"tensor": {"dtype": "uint8", "shape": [0], "data": []}}]},
                         "common": {"dict": [["checkpoint_version", {"float": 3.0}], ["iteration", 0]]}},
+            "forms": [],
             "keys": [],
             "files": [{"path": "iter_0000000/__0_0.distcp", "rank": 0, "items": []}],
             "metadata": {"path": "iter_0000000/.metadata", "checkpointId": "/out/iter_0000000", "saveId": "id"},
@@ -65,6 +68,31 @@ impl Case {
         keys.len() - 1
     }
 
+    /// Adds a chunk: `key`, `offsets`, and a form of its own whose copies count the plan's tensors.
+    pub fn chunk(&mut self, file: usize, mut chunk: Value) {
+        let fields = chunk.as_object_mut().unwrap();
+        let (key, offsets) = (fields.remove("key").unwrap(), fields.remove("offsets").unwrap());
+        let mut tensors: Vec<u64> = Vec::new();
+        let mut position = |number: &mut Value| {
+            let tensor = number.as_u64().unwrap();
+            let at = tensors.iter().position(|&other| other == tensor);
+            *number = json!(at.unwrap_or(tensors.len()));
+            tensors.extend(at.is_none().then_some(tensor));
+        };
+        for copy in list(&mut fields["copies"]) {
+            position(&mut copy["tensor"]);
+            if let Some(scale) = copy.pointer_mut("/op/scale") {
+                position(scale);
+            }
+        }
+        let forms = list(&mut self.plan["forms"]);
+        let form = forms.iter().position(|form| *form == chunk).unwrap_or(forms.len());
+        if form == forms.len() {
+            forms.push(chunk);
+        }
+        self.item(file, json!({"key": key, "offsets": offsets, "form": form, "tensors": tensors}));
+    }
+
     pub fn item(&mut self, file: usize, item: Value) {
         list(&mut self.plan["files"][file]["items"]).push(item);
     }
@@ -75,7 +103,7 @@ impl Case {
         let offsets = vec![0; extent.len()];
         let item =
             json!({"key": key, "offsets": offsets, "sizes": extent, "extent": extent, "copies": copies});
-        self.item(0, item);
+        self.chunk(0, item);
     }
 
     pub fn object(&mut self, file: usize, key: &str) {
@@ -84,6 +112,10 @@ impl Case {
 
     pub fn decode(&self) -> Result<Plan, serde_json::Error> {
         serde_json::from_value(self.plan.clone())
+    }
+
+    pub fn prepare(&self) -> Result<Prepared, Error> {
+        Prepared::new(self.decode().unwrap())
     }
 
     pub fn options(&self) -> Options {
@@ -106,8 +138,9 @@ impl Case {
     pub fn execute_on(&self, disk: &dyn ckpt_engine::Disk, options: &Options) -> Result<Report, Error> {
         let stop = AtomicBool::new(false);
         let mut control = Control { stop: &stop, on_progress: &mut |_| {} };
-        let report = execute_on(disk, self.decode().unwrap(), options, &mut control)?;
-        index_on(disk, self.decode().unwrap(), &options.root, options.sync)?;
+        let prepared = self.prepare()?;
+        let report = execute_on(disk, &prepared, options, &mut control)?;
+        index_on(disk, &prepared, &options.root, options.sync)?;
         Ok(report)
     }
 

@@ -9,15 +9,20 @@ fn numbers(value: &Value) -> Vec<u64> {
     value.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect()
 }
 
+fn form<'c>(case: &'c Case, item: &Value) -> &'c Value {
+    &case.plan["forms"][item["form"].as_u64().unwrap() as usize]
+}
+
 /// The payload of a tensor item.
 pub fn payload(case: &Case, item: &Value) -> Vec<u8> {
     let key = &case.plan["keys"][item["key"].as_u64().unwrap() as usize];
     let to = Dtype::from_torch(key["dtype"].as_str().unwrap()).unwrap();
     let size = to.size().unwrap();
-    let extent = numbers(&item["extent"]);
+    let form = form(case, item);
+    let extent = numbers(&form["extent"]);
     let mut out = vec![0; extent.iter().product::<u64>() as usize * size];
-    for copy in item["copies"].as_array().unwrap() {
-        let tensor = copy["tensor"].as_u64().unwrap() as usize;
+    for copy in form["copies"].as_array().unwrap() {
+        let tensor = numbers(&item["tensors"])[copy["tensor"].as_u64().unwrap() as usize] as usize;
         let from = Dtype::from_safetensors(case.plan["tensors"][tensor]["dtype"].as_str().unwrap()).unwrap();
         let op = if copy["op"].is_null() { Op::None } else { Op::MinusOne };
         let kernel = Kernel::new(from, to, op).unwrap();
@@ -52,7 +57,8 @@ pub fn file(case: &Case, number: usize, object: &[u8]) -> Vec<u8> {
         let dtype = TorchDtype::from_name(key["dtype"].as_str().unwrap()).unwrap();
         let phase = PayloadPhase { modulus: 64, residue: 0 };
         let archive =
-            TensorItem::new(dtype, &numbers(&item["sizes"]), out.len() as u64, Some(phase)).unwrap();
+            TensorItem::new(dtype, &numbers(&form(case, item)["sizes"]), out.len() as u64, Some(phase))
+                .unwrap();
         let payload = payload(case, item);
         out.extend(archive.prefix());
         out.extend(&payload);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { NemotronError } from '@nemotron-convert/core';
+import { memo, NemotronError } from '@nemotron-convert/core';
 import type { ConvertOptions, ResolvedOptions } from '../options.js';
 import type { Drop } from '../plan/collect.js';
 import type { Plan } from '../plan/types.js';
@@ -78,11 +78,27 @@ export function provenance(input: ProvenanceInput): string {
 /** Copies by the dtypes that they go between. */
 export function countCopies(plan: Plan): Record<string, number> {
   const counts = new Map<string, number>();
-  for (const item of plan.files.flatMap(({ items }) => items)) {
-    if (!('copies' in item)) continue;
-    for (const { tensor } of item.copies) {
-      const pair = `${plan.tensors[tensor]?.dtype} → ${plan.keys[item.key]?.dtype}`;
-      counts.set(pair, (counts.get(pair) ?? 0) + 1);
+  // Counted by the dtypes of whole items, which are few; their names are joined once for each.
+  const kinds = new Map<number, Map<string, Map<string, number>>>();
+  for (const { items } of plan.files) {
+    for (const item of items) {
+      if (!('form' in item)) continue;
+      const to = plan.keys[item.key]?.dtype as string;
+      const from = item.tensors.map((tensor) => plan.tensors[tensor]?.dtype).join();
+      const ofForm = memo(kinds, item.form, () => new Map<string, Map<string, number>>());
+      const ofTarget = memo(ofForm, to, () => new Map<string, number>());
+      ofTarget.set(from, (ofTarget.get(from) ?? 0) + 1);
+    }
+  }
+  for (const [form, targets] of kinds) {
+    for (const [to, sources] of targets) {
+      for (const [from, items] of sources) {
+        const dtypes = from.split(',');
+        for (const { tensor } of plan.forms[form]?.copies ?? []) {
+          const pair = `${dtypes[tensor]} → ${to}`;
+          counts.set(pair, (counts.get(pair) ?? 0) + items);
+        }
+      }
     }
   }
   return Object.fromEntries([...counts].sort());

@@ -1,13 +1,14 @@
-import { dtypeBytes } from '@nemotron-convert/core';
-import type { ModelDescription } from '../megatron/model.js';
+import { dtypeBytes, memo } from '@nemotron-convert/core';
+import type { ModelDescription, Param } from '../megatron/model.js';
 import type { ParallelSizes } from '../models/provider.js';
 import { COMMON_STATE_KEY, type Container, ITERATION_DIR, torchObjects } from '../output/container.js';
 import type { SourceTensor } from '../source/tensor.js';
-import { clip, product } from './box.js';
+import { product } from './box.js';
 import type { Mapped } from './collect.js';
-import { chunks } from './grid.js';
+import { Forms } from './forms.js';
+import { type Cut, cuts } from './grid.js';
 import { rankLayout } from './ranks.js';
-import type { ObjectItem, Plan, PlanCopy, PlanFile, PlanTensor, TensorItem } from './types.js';
+import type { ObjectItem, Plan, PlanFile, PlanTensor, TensorItem } from './types.js';
 
 export interface BuildInput {
   readonly model: ModelDescription;
@@ -28,37 +29,33 @@ interface PlacedItem {
   readonly bytes: number;
   readonly rank: number;
   /** Where the item's data begins in the source, so that a file is written in reading order. */
-  readonly position: readonly [file: number, begin: number];
+  readonly first: SourceTensor;
 }
 
 /** Lays the mapped parameters out as chunks, the chunks as items of files, and numbers everything they refer to. */
 export function buildPlan(input: BuildInput): Plan {
   const layout = rankLayout(input.sizes, input.layers);
-  const keys = new Numbered<{ key: string; dtype: string; shape: readonly number[] }>();
-  const tensors = new Numbered<PlanTensor>();
+  const keys = new Numbered<string, { key: string; dtype: string; shape: readonly number[] }>();
+  const tensors = new Numbered<SourceTensor, PlanTensor>();
+  const forms = new Forms();
+  const grids = new Map<Param, readonly Cut[]>();
   const placed: PlacedItem[] = [];
-  const number = (source: SourceTensor): number => tensors.add(source.name, () => planTensor(source));
-  for (const { param, dtype, tensors: sources, boxes } of input.mapped) {
-    for (const chunk of chunks(param, input.sizes)) {
-      const key = keys.add(chunk.key, () => ({ key: chunk.key, dtype, shape: chunk.globalShape }));
-      const copies: PlanCopy[] = [];
-      for (const box of boxes) {
-        const part = clip(box, chunk.windowStart, chunk.windowSize);
-        if (part === null) continue;
-        const tensor = number(sources[part.source] as SourceTensor);
-        const { start, size, offset, strides, op } = part;
-        if (op === undefined) copies.push({ tensor, start, size, offset, strides });
-        else {
-          const placedOp = 'scale' in op ? { ...op, scale: number(sources[op.scale] as SourceTensor) } : op;
-          copies.push({ tensor, start, size, offset, strides, op: placedOp });
-        }
-      }
-      const first = sources[0] as SourceTensor;
+  for (const { param, kind, dtype, tensors: sources, boxes } of input.mapped) {
+    for (const cut of memo(grids, kind, () => cuts(kind, input.sizes))) {
+      const name = cut.suffix === null ? param.key : `${param.key}.${cut.suffix}`;
+      const shape = (): number[] => [...param.axes.map(({ count }) => count), ...cut.shape];
+      const key = keys.add(name, () => ({ key: name, dtype, shape: shape() }));
+      const use = forms.use(boxes, cut);
+      const used = use.sources.map((source) => {
+        const tensor = sources[source] as SourceTensor;
+        return tensors.add(tensor, () => planTensor(tensor));
+      });
+      const offsets = [...param.axes.map(({ index }) => index), ...cut.offsets];
       placed.push({
-        item: { key, offsets: chunk.offsets, sizes: chunk.sizes, extent: chunk.windowSize, copies },
-        bytes: product(chunk.sizes) * dtypeBytes(dtype),
-        rank: layout.rankOf(param.stage, param.expert, chunk.tpRank),
-        position: [first.file, first.begin],
+        item: { key, offsets, form: use.form, tensors: used },
+        bytes: product(cut.sizes) * dtypeBytes(dtype),
+        rank: layout.rankOf(param.stage, param.expert, cut.tpRank),
+        first: sources[0] as SourceTensor,
       });
     }
   }
@@ -69,10 +66,11 @@ export function buildPlan(input: BuildInput): Plan {
   if (input.container.common === 'object')
     objects.push({ item: { key: COMMON_STATE_KEY, object: 'common' as never }, rank: 0 });
   return {
-    version: 1,
+    version: 2,
     sources: input.sourceFiles.map(({ path, bytes }) => ({ path, bytes })),
     tensors: tensors.values,
     objects: torchObjects(input.container),
+    forms: forms.values,
     keys: keys.values,
     files:
       input.world === null
@@ -138,7 +136,7 @@ function distribute(
       bin.bytes += item.bytes;
     }
     for (const [n, bin] of bins.entries()) {
-      bin.tensors.sort((a, b) => a.position[0] - b.position[0] || a.position[1] - b.position[1]);
+      bin.tensors.sort(({ first: a }, { first: b }) => a.file - b.file || a.begin - b.begin);
       const items = [...bin.objects, ...bin.tensors.map(({ item }) => item)];
       if (items.length > 0) files.push({ path: `${ITERATION_DIR}/__${rank}_${n}.distcp`, rank, items });
     }
@@ -146,16 +144,16 @@ function distribute(
   return files;
 }
 
-/** Values numbered by first use. */
-class Numbered<T> {
+/** Values numbered by first use of what they stand for. */
+class Numbered<K, T> {
   readonly values: T[] = [];
-  readonly #numbers = new Map<string, number>();
+  readonly #numbers = new Map<K, number>();
 
-  add(name: string, make: () => T): number {
-    const known = this.#numbers.get(name);
+  add(key: K, make: () => T): number {
+    const known = this.#numbers.get(key);
     if (known !== undefined) return known;
     const number = this.values.push(make()) - 1;
-    this.#numbers.set(name, number);
+    this.#numbers.set(key, number);
     return number;
   }
 }

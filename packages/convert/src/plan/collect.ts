@@ -4,14 +4,17 @@ import type { DropRule, Family } from '../models/family.js';
 import type { Fields } from '../models/provider.js';
 import type { Target } from '../models/target.js';
 import type { SourceTensor } from '../source/tensor.js';
-import { type BlockSize, dequantize, isBlockScale } from './dequantize.js';
+import { Compiler } from './compiler.js';
+import { type BlockSize, Dequantizer, isBlockScale } from './dequantize.js';
+import { Kinds, sameShape } from './kind.js';
 import { MappingRegistry } from './match.js';
 import type { Compiled, Need } from './transforms/compiled.js';
-import { compile } from './transforms/index.js';
 
 /** A parameter joined with the source tensors and boxes that fill it. */
 export interface Mapped {
   readonly param: Param;
+  /** The first parameter of its kind. */
+  readonly kind: Param;
   readonly dtype: TargetDtype;
   readonly tensors: readonly SourceTensor[];
   readonly boxes: Compiled['boxes'];
@@ -56,33 +59,35 @@ export function collect(input: CollectInput): Collected {
   const used = new Set<string>();
   const faults = new Faults();
   const mapped: Mapped[] = [];
+  const kinds = new Kinds();
+  const compiler = new Compiler(provider);
+  const dequantizer = new Dequantizer(tensors, input.block);
   for (const param of model.params) {
-    const origins = registry.find(param.name, param.indices);
+    const origins = registry.find(param.name);
     if (origins === null) {
       faults.unruled.push(concrete(param));
       continue;
     }
-    const own = param.provider ?? provider;
-    const context = { shape: param.shape, expert: param.expert, provider: own };
-    const { needs, boxes } = choose(
-      origins.map((origin) => compile(origin, context)),
-      tensors,
-    );
+    const kind = kinds.of(param);
+    const named = (need: Need): string => registry.fill(need.name, param.indices);
+    const { needs, boxes } = choose(compiler.compile(kind, param, origins), named, tensors);
     const found: SourceTensor[] = [];
     for (const need of needs) {
-      const tensor = tensors.get(need.name);
+      const name = named(need);
+      const tensor = tensors.get(name);
       if (tensor === undefined) {
-        faults.missing.push({ tensor: need.name, parameter: concrete(param) });
+        faults.missing.push({ tensor: name, parameter: concrete(param) });
         continue;
       }
-      used.add(need.name);
-      faults.check(tensor, need, concrete(param));
+      used.add(name);
+      faults.check(tensor, need, param);
       found.push(tensor);
     }
     if (found.length === needs.length) {
-      const filled = dequantize(found, boxes, tensors, input.block);
+      const filled = dequantizer.dequantize(found, boxes);
       for (const scale of filled.tensors.slice(found.length)) used.add(scale.name);
-      mapped.push({ param, dtype: param.keepFloat32 ? 'float32' : dtype, ...filled });
+      const own = param.keepFloat32 ? 'float32' : dtype;
+      mapped.push({ param, kind, dtype: own, tensors: filled.tensors, boxes: filled.boxes });
     }
   }
   const { drops, unmapped } = leftovers(input, used);
@@ -133,16 +138,18 @@ function concrete(param: Param): string {
 }
 
 /** The first choice whose tensors are all there in the shapes it needs, else whose tensors are all there, else the first. */
-function choose(choices: readonly Compiled[], tensors: ReadonlyMap<string, SourceTensor>): Compiled {
-  const present = choices.filter(({ needs }) => needs.every(({ name }) => tensors.has(name)));
+function choose(
+  choices: readonly Compiled[],
+  named: (need: Need) => string,
+  tensors: ReadonlyMap<string, SourceTensor>,
+): Compiled {
+  const [only] = choices;
+  if (choices.length === 1 && only !== undefined) return only;
+  const present = choices.filter(({ needs }) => needs.every((need) => tensors.has(named(need))));
   const fitting = present.find(({ needs }) =>
-    needs.every(({ name, shape }) => sameShape(shape, tensors.get(name)?.shape ?? [])),
+    needs.every((need) => sameShape(need.shape, tensors.get(named(need))?.shape ?? [])),
   );
-  return fitting ?? present[0] ?? (choices[0] as Compiled);
-}
-
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((n, d) => n === b[d]);
+  return fitting ?? present[0] ?? (only as Compiled);
 }
 
 /** What does not fit, gathered so that one error names the extent of it. */
@@ -157,12 +164,12 @@ class Faults {
   }[] = [];
   readonly #dtypes: { tensor: string; found: string }[] = [];
 
-  check(tensor: SourceTensor, need: Need, parameter: string): void {
+  check(tensor: SourceTensor, need: Need, param: Param): void {
     const readable = need.dtype === undefined ? CASTABLE.has(tensor.dtype) : need.dtype === tensor.dtype;
     if (!readable) this.#dtypes.push({ tensor: tensor.name, found: tensor.dtype });
     const expected = need.shape;
     if (!sameShape(expected, tensor.shape))
-      this.#shapes.push({ tensor: tensor.name, parameter, expected, found: tensor.shape });
+      this.#shapes.push({ tensor: tensor.name, parameter: concrete(param), expected, found: tensor.shape });
   }
 
   throwFirst(unmapped: readonly string[]): void {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SourceTensor } from '../source/tensor.js';
-import { dequantize } from './dequantize.js';
+import { Dequantizer } from './dequantize.js';
 import { copy } from './transforms/copy.js';
 
 const tensor = (name: string, dtype: string, shape: number[]): SourceTensor => ({
@@ -14,7 +14,7 @@ const tensor = (name: string, dtype: string, shape: number[]): SourceTensor => (
 const weight = tensor('w', 'F8_E4M3', [130, 200]);
 const { boxes } = copy(['w'], { shape: [130, 200], expert: null, provider: {} });
 const run = (scale: SourceTensor[]) =>
-  dequantize([weight], boxes, new Map(scale.map((entry) => [entry.name, entry])), [128, 128]);
+  new Dequantizer(new Map(scale.map((entry) => [entry.name, entry])), [128, 128]).dequantize([weight], boxes);
 
 test('joins a float8 weight with its scales, wherever they are stored', () => {
   const scale = tensor('w_scale_inv', 'F32', [2, 2]);

@@ -1,4 +1,4 @@
-import { NemotronError } from '@nemotron-convert/core';
+import { memo, NemotronError } from '@nemotron-convert/core';
 import type { SourceTensor } from '../source/tensor.js';
 import type { Box } from './box.js';
 
@@ -20,32 +20,47 @@ export interface Dequantized {
   readonly boxes: readonly Box<number>[];
 }
 
-/**
- * Gives every box over a float8 tensor the operation that multiplies by the tensor's block scales. Throws when a scale is
- * absent, or when its shape is not one number a block.
- */
-export function dequantize(
-  tensors: readonly SourceTensor[],
-  boxes: readonly Box<number>[],
-  all: ReadonlyMap<string, SourceTensor>,
-  block: BlockSize,
-): Dequantized {
-  const out = [...tensors];
-  const scaleOf = new Map<number, number>();
-  for (const [position, tensor] of tensors.entries()) {
-    if (tensor.dtype !== FLOAT8) continue;
-    scaleOf.set(position, out.push(blockScale(tensor, all, block)) - 1);
+/** Joins float8 tensors with their scales. */
+export class Dequantizer {
+  readonly #all: ReadonlyMap<string, SourceTensor>;
+  readonly #block: BlockSize;
+  /** Boxes with their operations, by the boxes and by which sources have scales: parameters of a kind share them. */
+  readonly #known = new Map<readonly Box<number>[], Map<string, readonly Box<number>[]>>();
+
+  constructor(all: ReadonlyMap<string, SourceTensor>, block: BlockSize) {
+    this.#all = all;
+    this.#block = block;
   }
-  if (scaleOf.size === 0) return { tensors, boxes };
-  return {
-    tensors: out,
-    boxes: boxes.map((box) => {
-      const scale = scaleOf.get(box.source);
-      if (scale === undefined) return box;
-      const columns = tensors[box.source]?.shape[1] as number;
-      return { ...box, op: { kind: 'dequant_block', scale, block, columns } };
-    }),
-  };
+
+  /**
+   * Gives every box over a float8 tensor the operation that multiplies by the tensor's block scales. Throws when a scale
+   * is absent, or when its shape is not one number a block.
+   */
+  dequantize(tensors: readonly SourceTensor[], boxes: readonly Box<number>[]): Dequantized {
+    if (!tensors.some(({ dtype }) => dtype === FLOAT8)) return { tensors, boxes };
+    const out = [...tensors];
+    const scales = tensors.map((tensor) =>
+      tensor.dtype === FLOAT8 ? out.push(blockScale(tensor, this.#all, this.#block)) - 1 : null,
+    );
+    const ofBoxes = memo(this.#known, boxes, () => new Map<string, readonly Box<number>[]>());
+    const columns = tensors.map(({ shape }) => shape[1] as number);
+    const key = `${scales.join()};${columns.join()}`;
+    const filled = memo(ofBoxes, key, () => withScales(boxes, scales, columns, this.#block));
+    return { tensors: out, boxes: filled };
+  }
+}
+
+function withScales(
+  boxes: readonly Box<number>[],
+  scales: readonly (number | null)[],
+  columns: readonly number[],
+  block: BlockSize,
+): readonly Box<number>[] {
+  return boxes.map((box) => {
+    const scale = scales[box.source] ?? null;
+    if (scale === null) return box;
+    return { ...box, op: { kind: 'dequant_block', scale, block, columns: columns[box.source] as number } };
+  });
 }
 
 function blockScale(

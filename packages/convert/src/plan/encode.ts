@@ -3,7 +3,7 @@ import type { Source } from '../source/open.js';
 import type { Plan } from './types.js';
 
 /** Changes when the same plan would be executed differently, so that no half of one version meets half of another. */
-const ENGINE_REVISION = 1;
+const ENGINE_REVISION = 2;
 
 /** The canonical bytes of a plan, as the engine takes them. */
 export function encodePlan(plan: Plan): Uint8Array {

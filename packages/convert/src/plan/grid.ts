@@ -1,12 +1,15 @@
 import type { Param, Part } from '../megatron/model.js';
 import type { ParallelSizes } from '../models/provider.js';
 
-/** One chunk of a tensor on disk, and the window of the parameter that it holds. */
-export interface Chunk {
-  readonly key: string;
-  /** The global tensor's shape, leading axes included. */
-  readonly globalShape: readonly number[];
+/** One chunk of a tensor on disk, whatever the indices of the parameter on its leading axes. */
+export interface Cut {
+  /** Part of the key, where the part is a tensor of its own. */
+  readonly suffix: string | null;
+  /** The global tensor's shape behind its leading axes. */
+  readonly shape: readonly number[];
+  /** The chunk's place in that shape. */
   readonly offsets: readonly number[];
+  /** The chunk's sizes, one on each leading axis. */
   readonly sizes: readonly number[];
   /** The chunk's window in the parameter at tensor parallel size 1. */
   readonly windowStart: readonly number[];
@@ -16,27 +19,23 @@ export interface Chunk {
 }
 
 /**
- * The chunk grid of torch.distributed.checkpoint for one parameter: a chunk a part and tensor parallel rank. Parts with
- * a suffix are tensors of their own; parts without one follow each other in the same tensor.
+ * The chunk grid of torch.distributed.checkpoint for one kind of parameter: a chunk a part and tensor parallel rank. Parts
+ * with a suffix are tensors of their own; parts without one follow each other in the same tensor.
  */
-export function chunks(param: Param, sizes: ParallelSizes): Chunk[] {
+export function cuts(param: Param, sizes: ParallelSizes): Cut[] {
   const ranks = param.split === 'replicated' ? 1 : param.expert === null ? sizes.tp : sizes.etp;
-  const lead = { offsets: param.axes.map((axis) => axis.index), sizes: param.axes.map(() => 1) };
-  const counts = param.axes.map((axis) => axis.count);
-  const out: Chunk[] = [];
+  const lead = param.axes.map(() => 1);
+  const out: Cut[] = [];
   let row = 0;
   for (const part of param.parts) {
     const own = part.suffix !== null;
-    const shape = own ? [part.rows, ...param.shape.slice(1)] : [...param.shape];
-    const key = own ? `${param.key}.${part.suffix}` : param.key;
     for (let rank = 0; rank < ranks; rank += 1) {
       const window = cut(param, part, row, rank, ranks);
-      const local = window.start.map((at, d) => (d === 0 && own ? at - row : at));
       out.push({
-        key,
-        globalShape: [...counts, ...shape],
-        offsets: [...lead.offsets, ...local],
-        sizes: [...lead.sizes, ...window.size],
+        suffix: part.suffix,
+        shape: own ? [part.rows, ...param.shape.slice(1)] : param.shape,
+        offsets: window.start.map((at, d) => (d === 0 && own ? at - row : at)),
+        sizes: [...lead, ...window.size],
         windowStart: window.start,
         windowSize: window.size,
         tpRank: rank,

@@ -1,4 +1,5 @@
-import type { MappingRow, Origin, PlainOrigin } from '../models/family.js';
+import { memo } from '@nemotron-convert/core';
+import type { MappingRow, PlainOrigin } from '../models/family.js';
 
 /** What a model counts by: the decoder's layers, and the layers of one multi-token prediction depth. */
 export interface Counts {
@@ -7,38 +8,41 @@ export interface Counts {
 }
 
 /**
- * The mapping registry: the first row whose name equals a parameter's wins, as in Megatron-Bridge. Origins are filled
- * with the parameter's indices, left to right; an origin with fewer `*` uses the first ones.
+ * The mapping registry: the first row whose name equals a parameter's wins, as in Megatron-Bridge. Names of origins are
+ * filled with the parameter's indices, left to right; a name with fewer `*` uses the first ones.
  */
 export class MappingRegistry {
-  readonly #rows = new Map<string, Origin>();
+  readonly #rows = new Map<string, readonly PlainOrigin[]>();
+  readonly #names = new Map<string, NameParts>();
   readonly #counts: Counts;
 
   constructor(rows: readonly MappingRow[], counts: Counts) {
     this.#counts = counts;
     for (const [name, origin] of rows) {
-      if (!this.#rows.has(name)) this.#rows.set(name, origin);
+      if (this.#rows.has(name)) continue;
+      this.#rows.set(name, typeof origin === 'object' && 'oneOf' in origin ? origin.oneOf : [origin]);
     }
   }
 
   /** The origins that may fill a parameter, the preferred one first; null where no row names it. */
-  find(name: string, indices: readonly number[]): readonly PlainOrigin[] | null {
-    const origin = this.#rows.get(name);
-    if (origin === undefined) return null;
-    const choices = typeof origin === 'object' && 'oneOf' in origin ? origin.oneOf : [origin];
-    return choices.map((choice) => fillOrigin(choice, indices, this.#counts));
+  find(name: string): readonly PlainOrigin[] | null {
+    return this.#rows.get(name) ?? null;
   }
-}
 
-function fillOrigin(origin: PlainOrigin, indices: readonly number[], counts: Counts): PlainOrigin {
-  if (typeof origin === 'string') return fillName(origin, indices, counts);
-  const [kind, names] = Object.entries(origin)[0] as [string, readonly string[]];
-  return { [kind]: names.map((name) => fillName(name, indices, counts)) } as unknown as PlainOrigin;
+  /** An origin's name with its places filled. */
+  fill(name: string, indices: readonly number[]): string {
+    const parts = memo(this.#names, name, () => splitName(name));
+    let used = 0;
+    const next = (): number => indices[used++] as number;
+    let filled = parts.first;
+    for (const [place, text] of parts.rest) filled += place(next, this.#counts) + text;
+    return filled;
+  }
 }
 
 type Place = (next: () => number, counts: Counts) => number;
 
-/** The places of a name that stand for numbers, longest first. */
+/** The places of a name that stand for numbers. */
 const PLACES: Readonly<Record<string, Place>> = {
   '{*+layers}': (next, { layers }) => next() + layers,
   '{depth+first}': (next, { perDepth }) => next() * perDepth,
@@ -47,10 +51,17 @@ const PLACES: Readonly<Record<string, Place>> = {
   '*': (next) => next(),
 };
 
-function fillName(name: string, indices: readonly number[], counts: Counts): string {
-  let used = 0;
-  const next = (): number => indices[used++] as number;
-  return name.replace(/\{\*\+layers\}|\{depth\+(?:first|last|\*)\}|\*/g, (token) =>
-    String((PLACES[token] as Place)(next, counts)),
-  );
+/** A name cut at its places: the text before the first one, then each place with the text behind it. */
+interface NameParts {
+  readonly first: string;
+  readonly rest: readonly (readonly [Place, string])[];
+}
+
+function splitName(name: string): NameParts {
+  const [first = '', ...parts] = name.split(/(\{\*\+layers\}|\{depth\+(?:first|last|\*)\}|\*)/);
+  const rest: [Place, string][] = [];
+  for (let at = 0; at < parts.length; at += 2) {
+    rest.push([PLACES[parts[at] as string] as Place, parts[at + 1] as string]);
+  }
+  return { first, rest };
 }

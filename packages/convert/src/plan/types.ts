@@ -18,24 +18,33 @@ export type TorchValue =
       };
     };
 
-export interface PlanCopy {
+export interface FormCopy {
+  /** Position among the tensors of the item; so are the sources of an op. */
   readonly tensor: number;
   readonly start: readonly number[];
   readonly size: readonly number[];
   readonly offset: number;
   readonly strides: readonly number[];
-  /** Sources of an op are indices into the plan's tensors too. */
   readonly op?: BoxOp<number>;
 }
 
-/** A chunk of a tensor: `extent` is the iteration space of the copies, in the payload's row-major order. */
+/**
+ * How a chunk is filled, whatever its tensors: `extent` is the iteration space of the copies, in the payload's row-major
+ * order. Chunks of equal layers and experts share one.
+ */
+export interface Form {
+  readonly sizes: readonly number[];
+  readonly extent: readonly number[];
+  readonly copies: readonly FormCopy[];
+  readonly fill?: 'zero';
+}
+
+/** A chunk of a tensor; `tensors` are indices into the plan's. */
 export interface TensorItem {
   readonly key: number;
   readonly offsets: readonly number[];
-  readonly sizes: readonly number[];
-  readonly extent: readonly number[];
-  readonly copies: readonly PlanCopy[];
-  readonly fill?: 'zero';
+  readonly form: number;
+  readonly tensors: readonly number[];
 }
 
 export interface ObjectItem {
@@ -62,10 +71,11 @@ export interface PlanTensor {
 
 /** The whole conversion as data: decided here, re-checked and executed by the engine. */
 export interface Plan {
-  readonly version: 1;
+  readonly version: 2;
   readonly sources: readonly { readonly path: string; readonly bytes: number }[];
   readonly tensors: readonly PlanTensor[];
   readonly objects: Readonly<Record<string, TorchValue>>;
+  readonly forms: readonly Form[];
   readonly keys: readonly {
     readonly key: string;
     readonly dtype: string;

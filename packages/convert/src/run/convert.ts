@@ -4,7 +4,8 @@ import {
   type ExecuteOptions,
   type ExecuteReport,
   execute,
-  layOut,
+  type LoadedPlan,
+  loadPlan,
   verifyCheckpoint,
   writeIndex,
 } from '@nemotron-convert/native';
@@ -16,8 +17,8 @@ import { Staging } from '../output/staging.js';
 import { checkTarget, refuseContent } from '../output/target-path.js';
 import type { Drop } from '../plan/collect.js';
 import { conversionDigest, encodePlan } from '../plan/encode.js';
-import { openSource } from '../source/open.js';
-import { prepare } from './prepare.js';
+import { openSource, type Source } from '../source/open.js';
+import { type Prepared, prepare } from './prepare.js';
 import { writeSideFiles } from './side-files.js';
 
 export interface Context {
@@ -73,27 +74,25 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   for (const drop of prepared.drops) {
     emit({ kind: 'note', message: `${drop.tensors.length} source tensors left out: ${drop.reason}` });
   }
-  const encoded = encodePlan(prepared.plan);
-  const { files } = await layOut(encoded);
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const { plan, digest } = await load(prepared, source);
+  const bytes = plan.files.reduce((sum, file) => sum + file.bytes, 0);
   context.admit?.(bytes);
-  const digest = conversionDigest(encoded, source);
 
   const work = async (): Promise<Written> => {
     const staging = await Staging.open(targetPath, { digest, fresh: resolved.fresh, ranks: resolved.ranks });
     try {
       if (!staging.resumed) await staging.requireSpace(bytes);
       emit({ kind: 'phase', phase: 'convert' });
-      const report = await run(encoded, staging, digest, resolved, context);
+      const report = await run(plan, staging, digest, resolved, context);
 
       let verifySeconds = 0;
       emit({ kind: 'phase', phase: 'publish' });
       const published = await staging.finishRank();
       if (published) {
         await writeSideFiles(staging, source, prepared, resolved, digest);
-        await writeIndex(encoded, staging.root);
+        await writeIndex(plan, staging.root);
         await staging.writeText('latest_checkpointed_iteration.txt', '0');
-        verifySeconds = await verifyStaged(staging, encoded, resolved, context);
+        verifySeconds = await verifyStaged(staging, plan, resolved, context);
         if (context.signal?.aborted === true)
           throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
         await staging.publish();
@@ -111,17 +110,23 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
     }
   };
   const written = resolved.ranks === null ? await work() : await unlessPublished(targetPath, digest, work);
-  const { architecture, target, plan, parameters, drops } = prepared;
+  const { architecture, target, parameters, drops } = prepared;
   return {
     path: targetPath,
     architecture,
     target,
-    tensors: plan.keys.length,
+    tensors: prepared.plan.keys.length,
     parameters,
     drops,
     ...written,
     seconds: (performance.now() - began) / 1000,
   };
+}
+
+/** Hands the plan to the engine. Its text is needed for the digest only, and is as long as all names together. */
+async function load(prepared: Prepared, source: Source): Promise<{ plan: LoadedPlan; digest: string }> {
+  const encoded = encodePlan(prepared.plan);
+  return { plan: await loadPlan(encoded), digest: conversionDigest(encoded, source) };
 }
 
 /** What a process has done for a checkpoint. */
@@ -159,7 +164,7 @@ async function unlessPublished(
 }
 
 function run(
-  encoded: Uint8Array,
+  plan: LoadedPlan,
   staging: Staging,
   digest: string,
   { threads, memory, readMode, writeMode, ranks }: ResolvedOptions,
@@ -175,7 +180,7 @@ function run(
     ...(threads === undefined ? {} : { threads }),
     ...(memory === undefined ? {} : { memory }),
   };
-  return execute(encoded, options, {
+  return execute(plan, options, {
     ...(onProgress === undefined
       ? {}
       : { onProgress: (progress) => onProgress({ kind: 'bytes', phase: 'convert', ...progress }) }),
@@ -186,7 +191,7 @@ function run(
 /** Verifies what is about to be published. A mismatch keeps the work apart from a later run's. */
 async function verifyStaged(
   staging: Staging,
-  encoded: Uint8Array,
+  plan: LoadedPlan,
   { verify }: ResolvedOptions,
   { onProgress, signal }: Context,
 ): Promise<number> {
@@ -196,7 +201,7 @@ async function verifyStaged(
   // The CRCs of the payloads were summed on their way to the disk; reading them back is what `full` is for.
   const { faults } = await verifyCheckpoint(join(staging.root, ITERATION_DIR), {
     payloads: false,
-    ...(verify === 'full' ? { plan: encoded } : {}),
+    ...(verify === 'full' ? { plan } : {}),
     ...(signal === undefined ? {} : { signal }),
   });
   if (faults.length > 0) {

@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { layOut } from '@nemotron-convert/native';
+import { loadPlan } from '@nemotron-convert/native';
 import { type ConvertOptions, resolveOptions } from '../options.js';
 import { countCopies } from '../output/provenance.js';
 import { isPublished } from '../output/published.js';
@@ -41,7 +41,7 @@ export async function plan(options: ConvertOptions, context: Context = {}): Prom
   await refuseContent(path);
   const prepared = prepare(source, resolved, path);
   const encoded = encodePlan(prepared.plan);
-  const { files } = await layOut(encoded);
+  const { files } = await loadPlan(encoded);
   return {
     digest: conversionDigest(encoded, source),
     architecture: prepared.architecture,

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { NemotronError } from '@nemotron-convert/core';
-import { type Findings, verifyCheckpoint } from '@nemotron-convert/native';
+import { type Findings, type LoadedPlan, loadPlan, verifyCheckpoint } from '@nemotron-convert/native';
 import { type ConvertOptions, resolveOptions } from '../options.js';
 import { iterationDir } from '../output/iteration.js';
 import { type Provenance, readProvenance } from '../output/provenance.js';
@@ -43,7 +43,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   return { path, mode, ...findings, seconds: (performance.now() - began) / 1000 };
 }
 
-async function planAgain(path: string, options: VerifyOptions): Promise<Uint8Array> {
+async function planAgain(path: string, options: VerifyOptions): Promise<LoadedPlan> {
   const record = await readProvenance(path);
   const source = options.against ?? record?.source.id;
   if (source === undefined) {
@@ -58,7 +58,7 @@ async function planAgain(path: string, options: VerifyOptions): Promise<Uint8Arr
     ...recorded(record),
     ...options.options,
   });
-  return encodePlan(prepare(await openSource(source), resolved, dirname(path)).plan);
+  return loadPlan(encodePlan(prepare(await openSource(source), resolved, dirname(path)).plan));
 }
 
 function recorded(record: Provenance | null): Partial<ConvertOptions> {

@@ -39,11 +39,11 @@ export async function readText(path: string): Promise<string> {
   }
 }
 
-/** What an index says: tensor name → file name. Null when the source has none. */
-export async function readIndex(
-  dir: string,
-  names: ReadonlySet<string>,
-): Promise<ReadonlyMap<string, string> | null> {
+/** What an index says: tensor name → file name. */
+export type WeightMap = Readonly<Record<string, string>>;
+
+/** The weight map of a source's index. Null when the source has none. */
+export async function readIndex(dir: string, names: ReadonlySet<string>): Promise<WeightMap | null> {
   if (!names.has(INDEX)) return null;
   const path = join(dir, INDEX);
   const invalid = (found: string): NemotronError =>
@@ -57,25 +57,19 @@ export async function readIndex(
   }
   const map = (parsed as { weight_map?: unknown } | null)?.weight_map;
   if (typeof map !== 'object' || map === null || Array.isArray(map)) throw invalid('weight_map is not a map');
-  const out = new Map<string, string>();
   for (const [tensor, file] of Object.entries(map)) {
     if (typeof file !== 'string') throw invalid(`weight_map.${tensor} is not a file name`);
     if (file === '' || file.includes('/') || file.includes('\\') || file === '..') {
       throw invalid(`weight_map.${tensor} names ${file}, which is outside the directory`);
     }
-    out.set(tensor, file);
   }
-  return out;
+  return map as WeightMap;
 }
 
 /** The weight files to read, in name order. Throws when there are none, or when the index names absent ones. */
-export function weightFiles(
-  dir: string,
-  names: ReadonlySet<string>,
-  index: ReadonlyMap<string, string> | null,
-): string[] {
+export function weightFiles(dir: string, names: ReadonlySet<string>, index: WeightMap | null): string[] {
   if (index !== null) {
-    const files = [...new Set(index.values())].sort();
+    const files = [...new Set(Object.values(index))].sort();
     const absent = files.filter((file) => !names.has(file));
     if (absent.length > 0) {
       throw new NemotronError(

@@ -137,7 +137,7 @@ async function cached(id: HubId, cache: ModelCache, why: string): Promise<Snapsh
   const names = dir === undefined ? undefined : await cache.names(dir);
   if (commit !== undefined && dir !== undefined && names?.has('config.json') === true) {
     const index = await readIndex(dir, names);
-    const isComplete = [...(index?.values() ?? [])].every((file) => names.has(file));
+    const isComplete = Object.values(index ?? {}).every((file) => names.has(file));
     const hasWeights = [...names].some((name) => name.endsWith('.safetensors'));
     if (isComplete && hasWeights) return { dir, commit };
   }

@@ -5,7 +5,7 @@ import { inspectSafetensors } from '@nemotron-convert/native';
 import type { Family } from '../models/family.js';
 import { findFamily } from '../models/registry.js';
 import { architectureOf } from './architecture.js';
-import { listSource, readIndex, readText, weightFiles } from './files.js';
+import { listSource, readIndex, readText, type WeightMap, weightFiles } from './files.js';
 import { type HubOrigin, locateSource, type SourceContext } from './locate.js';
 import type { SourceTensor } from './tensor.js';
 import { tokenizerFiles } from './tokenizer-files.js';
@@ -51,7 +51,7 @@ export async function openSource(hfModelId: string, context: SourceContext = {})
   const tokenizer = tokenizerFiles(dir, names);
   const headers = await inspectSafetensors(weights.map((name) => join(dir, name)));
   const tensors = new Map<string, SourceTensor>();
-  for (const [file, header] of headers.entries()) {
+  for (const header of headers) {
     for (const tensor of header.tensors) {
       const first = tensors.get(tensor.name);
       if (first !== undefined) {
@@ -61,7 +61,7 @@ export async function openSource(hfModelId: string, context: SourceContext = {})
           { facts: { tensor: tensor.name, files: [headers[first.file]?.path, header.path] } },
         );
       }
-      tensors.set(tensor.name, { ...tensor, file });
+      tensors.set(tensor.name, tensor);
     }
   }
   checkIndex(dir, index, tensors);
@@ -117,12 +117,8 @@ async function readConfig(dir: string, names: ReadonlySet<string>, path: string)
   throw new NemotronError('SOURCE_CONFIG_INVALID', `${path}: expected a JSON object`, { facts: { path } });
 }
 
-function checkIndex(
-  dir: string,
-  index: ReadonlyMap<string, string> | null,
-  tensors: ReadonlyMap<string, SourceTensor>,
-): void {
-  const absent = [...(index?.keys() ?? [])].filter((name) => !tensors.has(name));
+function checkIndex(dir: string, index: WeightMap | null, tensors: ReadonlyMap<string, SourceTensor>): void {
+  const absent = Object.keys(index ?? {}).filter((name) => !tensors.has(name));
   if (absent.length === 0) return;
   throw new NemotronError(
     'SOURCE_INDEX_INVALID',

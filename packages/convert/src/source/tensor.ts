@@ -1,12 +1,4 @@
-/** A tensor of the source: its header entry, and the file that holds it. */
-export interface SourceTensor {
-  readonly name: string;
-  /** safetensors dtype name. */
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  /** Absolute byte range in the file. */
-  readonly begin: number;
-  readonly end: number;
-  /** Index into the source's files. */
-  readonly file: number;
-}
+import type { TensorInfo } from '@nemotron-convert/native';
+
+/** A tensor of the source: its header entry with its place in a file, by the file's position among the source's. */
+export type SourceTensor = TensorInfo;

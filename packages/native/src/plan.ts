@@ -1,0 +1,21 @@
+import { type BindingPlan, binding } from './binding.js';
+import { settled } from './failure.js';
+
+export interface PlannedFiles {
+  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+  /** Tensor chunks and objects. */
+  readonly items: number;
+  readonly payloadBytes: number;
+}
+
+/** A plan that the engine has decoded, checked and laid out, and holds for the calls that need it. */
+export interface LoadedPlan extends PlannedFiles {
+  readonly handle: BindingPlan;
+}
+
+/** Hands an encoded plan to the engine. Throws PLAN_INVALID. */
+export async function loadPlan(encoded: Uint8Array): Promise<LoadedPlan> {
+  const { buffer, byteOffset, byteLength } = encoded;
+  const handle = await settled(() => binding().loadPlan(Buffer.from(buffer, byteOffset, byteLength)));
+  return { handle, ...(JSON.parse(binding().planFiles(handle)) as PlannedFiles) };
+}
