@@ -8,6 +8,7 @@ is answered, its code is never reached.
 """
 import json
 import os
+import queue
 import shutil
 import sys
 import tempfile
@@ -37,11 +38,14 @@ def prepare(target):
 
 def record(source, out):
     import torch
+    import megatron.core.dist_checkpointing.strategies.filesystem_async as writer
     from describe import describe
     from megatron.bridge import AutoBridge
 
     for name in ("NVTE_FLASH_ATTN", "NVTE_FUSED_ATTN", "NVTE_UNFUSED_ATTN"):
         os.environ.pop(name, None)
+    # The writer's own queue lives in a process that it starts anew, imports and all.
+    writer._results_queue = queue.Queue()
     name = os.path.join(out, os.path.basename(source.rstrip("/")))
     checkpoint = tempfile.mkdtemp()
     try:

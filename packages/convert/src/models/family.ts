@@ -1,4 +1,4 @@
-import type { PyMap } from '@nemotron-convert/core';
+import type { PyMap, TargetDtype } from '@nemotron-convert/core';
 import type { HfConfig } from './hf-config.js';
 import type { Fields } from './provider.js';
 import type { Target } from './target.js';
@@ -55,7 +55,7 @@ export interface ConfigRules {
   /** Constants that the Bridge sets last. */
   readonly set?: PyMap;
   /** Fields that take more than a copy. They win over `set`. */
-  readonly derive?: (hf: HfConfig) => Fields;
+  readonly derive?: (hf: HfConfig, dtype: TargetDtype) => Fields;
   /** Why this version cannot build the model of a config.json, after its name: "has no …"; null where it can. */
   readonly refuses?: (config: PyMap) => string | null;
   /** Rows of this version; they come before the family's. */

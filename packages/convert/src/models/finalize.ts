@@ -27,12 +27,12 @@ export function finalize(fields: Fields, target: Target, dtype: TargetDtype, siz
   if (out['is_hybrid_model'] !== true && out['position_embedding_type'] !== 'rope')
     out['apply_rope_fusion'] = false;
 
-  const std = out['init_method_std'] as number;
+  const std = out['init_method_std'] ?? null;
   fill('embedding_init_method_std', () => std);
-  fill('embedding_init_method', () => normal(out['embedding_init_method_std'] as number));
+  fill('embedding_init_method', () => normal(out['embedding_init_method_std'] ?? null));
   fill('init_method', () => normal(std));
   const multiplier = out['is_hybrid_model'] === true ? 1 : 2;
-  fill('output_layer_init_method', () => normal(std / Math.sqrt(multiplier * number('num_layers'))));
+  fill('output_layer_init_method', () => normal(Number(std) / Math.sqrt(multiplier * number('num_layers'))));
 
   for (const name of ['cuda_graph_scope', 'cuda_graph_modules']) {
     const value = out[name];
@@ -57,6 +57,6 @@ export function finalize(fields: Fields, target: Target, dtype: TargetDtype, siz
   return out;
 }
 
-function normal(std: number): PyMap {
+function normal(std: PyValue): PyMap {
   return { _args_: [], _partial_: true, _target_: 'torch.nn.init.normal_', mean: 0.0, std };
 }

@@ -1,10 +1,13 @@
 import { NemotronError, type PyMap, type PyValue, type TargetDtype } from '@nemotron-convert/core';
+import { activation } from './activation.js';
 import { BASE_COPY, MLA_ROPE, YARN_ROPE } from './config-mapping.js';
+import { checkProvider } from './constraints.js';
 import { providers as providers031 } from './defaults/provider-0.3.1.generated.js';
 import { providers as providers070 } from './defaults/provider-0.7.0.generated.js';
 import type { ConfigRules } from './family.js';
 import { finalize } from './finalize.js';
 import type { HfConfig } from './hf-config.js';
+import { named } from './provider-values.js';
 import type { Target } from './target.js';
 
 /** Fields of a provider dataclass, as run_config.yaml's `model:` section spells them. */
@@ -41,12 +44,19 @@ export function buildProvider(
 ): Fields {
   const fields = classDefaults(rules.provider, target);
   const known = new Set(Object.keys(fields));
-  const given = { ...copied(hf, rules, target), ...rules.set, ...dtypeFields(dtype), ...rules.derive?.(hf) };
+  const given = {
+    ...copied(hf, rules, target, known),
+    ...rules.set,
+    ...dtypeFields(dtype),
+    ...rules.derive?.(hf, dtype),
+  };
   for (const [name, value] of Object.entries(given)) {
     // Attributes that the dataclass does not declare exist at run time but are never written.
     if (known.has(name)) fields[name] = value;
   }
-  return finalize(fields, target, dtype, sizes);
+  const provider = finalize(fields, target, dtype, sizes);
+  checkProvider(provider, target, hf.path);
+  return provider;
 }
 
 /** Every field of a provider class with its default. */
@@ -60,21 +70,34 @@ export function classDefaults(name: string, target: Target): Fields {
   return Object.assign(fields, found.fields);
 }
 
-function copied(hf: HfConfig, rules: ConfigRules, target: Target): Fields {
+function copied(hf: HfConfig, rules: ConfigRules, target: Target, known: ReadonlySet<string>): Fields {
   const fields: Fields = {};
   const rows = [...(rules.copyOnly ? [] : BASE_COPY[target]), ...(rules.copy ?? [])];
   for (const [from, to] of rows) {
     const value = lookup(hf, from);
     // 0.3.1 copies what is not None and lets later rows win; 0.7.0 takes the first name present, None included.
     if (target === '0.3.1' ? value !== undefined && value !== null : value !== undefined && !(to in fields)) {
+      // 0.3.1 hands them all to the dataclass, which takes no others; 0.7.0 leaves out what it does not declare.
+      if (target === '0.3.1' && !known.has(to)) throw undeclared(hf, from, to, rules.provider);
       fields[to] = value as PyValue;
     }
   }
   if (rules.copyOnly) return fields;
   const vocab = fields['vocab_size'];
   if (typeof vocab === 'bigint') fields['make_vocab_size_divisible_by'] = vocabDivisor(vocab);
-  fields['activation_func'] = activation(hf);
+  fields['activation_func'] = activation(hf, target);
   return Object.assign(fields, ropeScaling(hf, rules, target));
+}
+
+function undeclared(hf: HfConfig, key: string, field: string, provider: string): NemotronError {
+  return new NemotronError(
+    'SOURCE_CONFIG_INVALID',
+    `${hf.path}: Megatron-Bridge 0.3.1 passes ${key} on as ${field}, which its ${provider} does not have`,
+    {
+      facts: { path: hf.path, key, field, provider },
+      hint: `remove ${key} from config.json, or use target=0.7.0, which ignores it`,
+    },
+  );
 }
 
 function lookup(hf: HfConfig, path: string): PyValue | undefined {
@@ -89,42 +112,9 @@ export function vocabDivisor(vocab: bigint): bigint {
   return base;
 }
 
-const call = (target: string): PyMap => ({ _call_: false, _target_: target });
-
-/** Bridge's ACTIVATION_MAPPING, with the names that its YAML writer prints. */
-const ACTIVATIONS: Readonly<Record<string, string>> = {
-  silu: 'torch.nn.functional.silu',
-  gelu: 'torch._C._nn.gelu',
-  relu: 'torch.nn.functional.relu',
-  relu2: 'megatron.core.activations.squared_relu',
-  squared_relu: 'megatron.core.activations.squared_relu',
-  tanh: 'torch.tanh',
-  sigmoid: 'torch.nn.functional.sigmoid',
-  gelu_pytorch_tanh: 'megatron.core.activations.fast_gelu',
-  fast_gelu: 'megatron.core.activations.fast_gelu',
-  quick_gelu: 'megatron.core.activations.quick_gelu',
-};
-
-/** `activation_func` for config.json's hidden_act, else hidden_activation, else silu. */
-export function activation(hf: HfConfig): PyMap {
-  const key = hf.truthy('hidden_act') ? 'hidden_act' : 'hidden_activation';
-  const name = hf.has(key) ? hf.string(key) : 'silu';
-  const found = Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
-  if (found === undefined) {
-    throw new NemotronError(
-      'SOURCE_CONFIG_INVALID',
-      `${hf.path}: ${key} is ${name}, which Megatron has no function for`,
-      {
-        facts: { key, found: name, expected: Object.keys(ACTIVATIONS) },
-      },
-    );
-  }
-  return call(found);
-}
-
 /** `fp16`, `bf16` and `params_dtype` of a target dtype. */
 export function dtypeFields(dtype: TargetDtype): Fields {
-  return { fp16: dtype === 'float16', bf16: dtype === 'bfloat16', params_dtype: call(`torch.${dtype}`) };
+  return { fp16: dtype === 'float16', bf16: dtype === 'bfloat16', params_dtype: named(`torch.${dtype}`) };
 }
 
 function ropeScaling(hf: HfConfig, rules: ConfigRules, target: Target): Fields {

@@ -1,4 +1,11 @@
-import { dumpPythonJson, isPyMap, NemotronError, type PyMap, type PyValue } from '@nemotron-convert/core';
+import {
+  dumpPythonJson,
+  isPyMap,
+  NemotronError,
+  type PyMap,
+  type PyValue,
+  type TargetDtype,
+} from '@nemotron-convert/core';
 import type { ConfigRules, Family } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import { type Fields, vocabDivisor } from '../provider.js';
@@ -61,6 +68,12 @@ function invalid(hf: HfConfig, message: string, layer: number): NemotronError {
   });
 }
 
+/** The class keeps the older name of the type and adds the newer. */
+function ropeScaling(hf: HfConfig): PyMap | null {
+  const scaling = hf.map('rope_scaling');
+  return scaling !== null && 'type' in scaling ? { ...scaling, rope_type: scaling['type'] ?? null } : scaling;
+}
+
 function derive(hf: HfConfig): Fields {
   const layers = blocks(hf);
   if (layers.length !== hf.int('num_hidden_layers')) {
@@ -71,7 +84,7 @@ function derive(hf: HfConfig): Fields {
     );
   }
   const first = layers[0]?.['attention'];
-  const scaling = hf.map('rope_scaling');
+  const scaling = ropeScaling(hf);
   const scaled = scaling?.['rope_type'] === 'llama3';
   return {
     num_query_groups: isPyMap(first) ? (first['num_query_groups'] ?? null) : hf.get('num_key_value_heads'),
@@ -83,11 +96,11 @@ function derive(hf: HfConfig): Fields {
   };
 }
 
-/** config.json as its class would print it: the class's defaults included, its own version, the dtype's newer name. */
-function encoded(hf: HfConfig, version: string): string {
-  const { torch_dtype: old, ...values } = hf.values;
-  const dtype = values['dtype'] ?? old ?? null;
-  return `${dumpPythonJson({ ...values, ...(dtype === null ? {} : { dtype }), transformers_version: version })}\n`;
+/** config.json as its class would print it: the class's defaults included, its own version, and the dtype converted to. */
+function encoded(hf: HfConfig, version: string, dtype: TargetDtype): string {
+  const { torch_dtype: _, ...values } = hf.values;
+  const rope = ropeScaling(hf);
+  return `${dumpPythonJson({ ...values, rope_scaling: rope, dtype, transformers_version: version })}\n`;
 }
 
 const config: ConfigRules = {
@@ -110,7 +123,10 @@ const config: ConfigRules = {
 
 const rule = (version: string): ConfigRules => ({
   ...config,
-  derive: (hf) => ({ ...derive(hf), heterogeneous_layers_config_encoded_json: encoded(hf, version) }),
+  derive: (hf, dtype) => ({
+    ...derive(hf),
+    heterogeneous_layers_config_encoded_json: encoded(hf, version, dtype),
+  }),
 });
 
 const LAYER = 'decoder.layers.*';

@@ -1,3 +1,4 @@
+import { isPyMap, type PyMap } from '@nemotron-convert/core';
 import type { ConfigRules, Family } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import { vocabDivisor } from '../provider.js';
@@ -10,6 +11,14 @@ const windowed = (hf: HfConfig, without: bigint) => ({
   make_vocab_size_divisible_by: vocabDivisor(BigInt(hf.int('vocab_size'))),
   kv_channels: hf.get('head_dim'),
 });
+
+/** Both versions pass YaRN's factor on under a name that their own provider refuses. */
+function withYarn(config: PyMap): string | null {
+  const rope = [config['rope_scaling'], config['rope_parameters']].find((value) => isPyMap(value ?? null));
+  return isPyMap(rope ?? null) && (rope as PyMap)['rope_type'] === 'yarn'
+    ? 'builds no Mistral whose rope_scaling is of type yarn'
+    : null;
+}
 
 const config: ConfigRules = {
   provider: 'MistralModelProvider',
@@ -28,6 +37,7 @@ const config: ConfigRules = {
     ['vocab_size', 'vocab_size'],
   ],
   set: { gated_linear_unit: true },
+  refuses: withYarn,
 };
 
 export const mistral: Family = {

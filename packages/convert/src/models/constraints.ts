@@ -1,0 +1,111 @@
+import { isPyMap, NemotronError } from '@nemotron-convert/core';
+import type { Fields } from './provider.js';
+import type { Target } from './target.js';
+
+/** What is wrong with a provider, in the provider's own terms; null when nothing is. */
+type Constraint = (fields: Fields, target: Target) => string | null;
+
+const isSet = (fields: Fields, name: string): boolean => (fields[name] ?? null) !== null;
+const count = (fields: Fields, name: string): number => Number(fields[name] ?? 0);
+
+const divides = (whole: string, part: string): Constraint => {
+  return (fields) => {
+    if (!isSet(fields, whole) || !isSet(fields, part)) return null;
+    return count(fields, whole) % count(fields, part) === 0
+      ? null
+      : `${whole} (${count(fields, whole)}) is no multiple of ${part} (${count(fields, part)})`;
+  };
+};
+
+const perLayer = (name: string): Constraint => {
+  return (fields) => {
+    const list = fields[name];
+    return !Array.isArray(list) || list.length === count(fields, 'num_layers')
+      ? null
+      : `${name} is for ${list.length} layers, and num_layers is ${count(fields, 'num_layers')}`;
+  };
+};
+
+/** Functions that bias_activation_fusion can fuse. */
+const FUSED = [
+  'torch.nn.functional.silu',
+  'torch._C._nn.gelu',
+  'megatron.core.fusions.fused_bias_geglu.quick_gelu',
+];
+
+function fusedActivation(fields: Fields): string | null {
+  const func = fields['activation_func'] ?? null;
+  if (fields['bias_activation_fusion'] !== true || !isPyMap(func)) return null;
+  const name = String(func['_target_']);
+  if (!FUSED.includes(name)) return `bias_activation_fusion is on, and cannot fuse ${name}`;
+  return fields['gated_linear_unit'] !== true && fields['add_bias_linear'] !== true
+    ? `bias_activation_fusion is on, and an ungated ${name} has no bias to fuse`
+    : null;
+}
+
+function expertsOrNone(fields: Fields, target: Target): string | null {
+  if (isSet(fields, 'num_moe_experts'))
+    return count(fields, 'num_moe_experts') > 0 ? null : 'num_moe_experts is 0';
+  const frequency = fields['moe_layer_freq'] ?? null;
+  const mixed = Array.isArray(frequency) ? frequency.includes(0n) : Number(frequency) > 1;
+  return isSet(fields, 'moe_ffn_hidden_size') && !(target === '0.7.0' && mixed)
+    ? 'moe_ffn_hidden_size is set, but num_moe_experts is not'
+    : null;
+}
+
+function router(fields: Fields): string | null {
+  const score = fields['moe_router_score_function'];
+  if (fields['moe_router_enable_expert_bias'] === true && score === 'softmax')
+    return 'an expert bias goes with moe_router_score_function sigmoid only, found softmax';
+  return count(fields, 'moe_router_topk') === 1 &&
+    score === 'softmax' &&
+    fields['moe_router_pre_softmax'] !== true
+    ? 'moe_router_topk 1 needs a softmax before the choice (moe_router_pre_softmax)'
+    : null;
+}
+
+function expertGroups(fields: Fields): string | null {
+  const chosen = count(fields, 'moe_router_group_topk');
+  if (chosen === 0) return null;
+  const groups = count(fields, 'moe_router_num_groups');
+  if (groups === 0) return 'moe_router_group_topk is set, but moe_router_num_groups is not';
+  if (!isSet(fields, 'num_moe_experts')) return 'moe_router_group_topk is set, but num_moe_experts is not';
+  if (count(fields, 'num_moe_experts') % groups !== 0)
+    return `num_moe_experts (${count(fields, 'num_moe_experts')}) is no multiple of moe_router_num_groups (${groups})`;
+  return chosen <= groups
+    ? null
+    : `moe_router_group_topk (${chosen}) is over moe_router_num_groups (${groups})`;
+}
+
+const positive = (name: string): Constraint => {
+  return (fields) =>
+    isSet(fields, name) && count(fields, name) <= 0 ? `${name} is ${count(fields, name)}` : null;
+};
+
+/** What Megatron-Core's configuration classes and its modules refuse of what config.json can say. */
+const CONSTRAINTS: readonly Constraint[] = [
+  expertsOrNone,
+  positive('moe_shared_expert_intermediate_size'),
+  router,
+  expertGroups,
+  fusedActivation,
+  divides('num_attention_heads', 'num_query_groups'),
+  divides('linear_num_value_heads', 'linear_num_key_heads'),
+  divides('mamba_num_heads', 'mamba_num_groups'),
+  perLayer('moe_layer_freq'),
+];
+
+/** Throws SOURCE_CONFIG_INVALID where Megatron-Core would refuse to build the model. `path` is the config.json's. */
+export function checkProvider(fields: Fields, target: Target, path: string): void {
+  for (const constraint of CONSTRAINTS) {
+    const found = constraint(fields, target);
+    if (found === null) continue;
+    throw new NemotronError(
+      'SOURCE_CONFIG_INVALID',
+      `${path}: Megatron-Core cannot build this model: ${found}`,
+      {
+        facts: { path, target, found },
+      },
+    );
+  }
+}

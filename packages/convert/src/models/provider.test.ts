@@ -1,0 +1,109 @@
+import { isPyMap, NemotronError, type PyMap } from '@nemotron-convert/core';
+import { describe, expect, test } from 'vitest';
+import { fillDefaults } from './hf-config.js';
+import { buildProvider, type Fields } from './provider.js';
+import { findFamily } from './registry.js';
+import type { Target } from './target.js';
+
+const ONE = { tp: 1, pp: 1, ep: 1, etp: 1 };
+const SMALL: PyMap = {
+  vocab_size: 64n,
+  hidden_size: 16n,
+  intermediate_size: 20n,
+  num_hidden_layers: 2n,
+  num_attention_heads: 2n,
+  num_key_value_heads: 1n,
+};
+
+function provider(name: string, config: PyMap, target: Target = '0.3.1'): Fields {
+  const family = findFamily(name, 'config.json');
+  const rules = family.config[target];
+  if (rules === undefined) throw new TypeError(name);
+  const defaults = { ...family.defaults, ...rules.defaults };
+  const hf = fillDefaults({ ...SMALL, ...config }, 'config.json', defaults, family.fallbacks);
+  return buildProvider(hf, rules, target, 'bfloat16', ONE);
+}
+
+function refusal(...of: Parameters<typeof provider>): string {
+  try {
+    provider(...of);
+  } catch (error) {
+    if (error instanceof NemotronError && error.code === 'SOURCE_CONFIG_INVALID') return error.message;
+    throw error;
+  }
+  return 'built';
+}
+
+const MOE = { num_experts: 4n, moe_intermediate_size: 8n, num_experts_per_tok: 2n };
+
+describe('a provider', () => {
+  test('takes whole numbers where a fraction is usual', () => {
+    const { init_method: own, output_layer_init_method: last } = provider('LlamaForCausalLM', {
+      initializer_range: 1n,
+    });
+    expect(own).toMatchObject({ std: 1n });
+    expect(last).toMatchObject({ std: 0.5 });
+  });
+
+  test('knows the activations of its version', () => {
+    expect(refusal('Qwen2ForCausalLM', { hidden_act: 'quick_gelu' })).toMatch(/quick_gelu/);
+    const { activation_func } = provider('Qwen2ForCausalLM', { hidden_act: 'quick_gelu' }, '0.7.0');
+    expect(activation_func).toMatchObject({ _target_: 'megatron.core.fusions.fused_bias_geglu.quick_gelu' });
+    expect(refusal('Qwen2ForCausalLM', { hidden_act: 'mish' }, '0.7.0')).toMatch(/mish/);
+    expect(refusal('Qwen2ForCausalLM', { hidden_act: null, hidden_activation: null })).toMatch(
+      /hidden_activation/,
+    );
+  });
+
+  test('refuses a key that 0.3.1 copies to a field which the class lacks', () => {
+    expect(refusal('LlamaForCausalLM', { kv_lora_rank: 8n })).toMatch(/kv_lora_rank/);
+    expect(refusal('LlamaForCausalLM', { kv_lora_rank: null })).toBe('built');
+    expect(refusal('LlamaForCausalLM', { kv_lora_rank: 8n }, '0.7.0')).toBe('built');
+    // Copies a list of its own.
+    expect(refusal('MistralForCausalLM', { kv_lora_rank: 8n })).toBe('built');
+  });
+
+  test('carries the dtype that is converted to inside a heterogeneous configuration', () => {
+    const block = { attention: { n_heads_in_group: 2n }, ffn: { ffn_mult: 1.0 } };
+    const config = { block_configs: [block, block], torch_dtype: 'float32' };
+    const { heterogeneous_layers_config_encoded_json: json } = provider('DeciLMForCausalLM', config);
+    expect(JSON.parse(json as string)).toMatchObject({ dtype: 'bfloat16' });
+    expect(JSON.parse(json as string)).not.toHaveProperty('torch_dtype');
+  });
+});
+
+describe('what Megatron-Core cannot build is refused', () => {
+  const cases: readonly (readonly [string, string, PyMap, RegExp])[] = [
+    [
+      'heads between groups',
+      'LlamaForCausalLM',
+      { num_attention_heads: 4n, num_key_value_heads: 3n },
+      /num_query_groups/,
+    ],
+    ['an activation that cannot be fused', 'LlamaForCausalLM', { hidden_act: 'relu' }, /cannot fuse/],
+    ['an expert width without experts', 'Qwen2ForCausalLM', { moe_intermediate_size: 8n }, /num_moe_experts/],
+    [
+      'one expert a token by a late softmax',
+      'Qwen3MoeForCausalLM',
+      { ...MOE, num_experts_per_tok: 1n },
+      /softmax/,
+    ],
+    [
+      'more chosen groups than groups',
+      'Qwen3MoeForCausalLM',
+      { ...MOE, n_group: 2n, topk_group: 3n },
+      /group_topk/,
+    ],
+    ['experts between groups', 'Qwen3MoeForCausalLM', { ...MOE, n_group: 3n, topk_group: 1n }, /multiple/],
+    ['chosen groups without experts', 'Qwen3ForCausalLM', { n_group: 1n, topk_group: 1n }, /num_moe_experts/],
+    ['chosen groups without groups', 'Qwen3MoeForCausalLM', { ...MOE, topk_group: 1n }, /num_groups/],
+  ];
+  test.each(cases)('%s', (_, name, config, message) => {
+    expect(refusal(name, config)).toMatch(message);
+  });
+
+  test('and the same with values that fit is built', () => {
+    expect(isPyMap(provider('Qwen3MoeForCausalLM', { ...MOE, n_group: 2n, topk_group: 1n }))).toBe(true);
+    expect(isPyMap(provider('LlamaForCausalLM', { hidden_act: 'gelu' }))).toBe(true);
+  });
+});
