@@ -1,6 +1,7 @@
 export type { OnProgress, ProgressEvent } from '@nemotron-convert/core';
 export { type EventStream, NemotronError, streamEvents } from '@nemotron-convert/core';
 export type { ConfigRules, DropRule, Family, MappingRow, Origin, PlainOrigin } from './models/family.js';
+export type { Fields } from './models/provider.js';
 export { HfConfig } from './models/hf-config.js';
 export { listModels, type ModelRow } from './models/list.js';
 export { FAMILIES } from './models/registry.js';
@@ -13,7 +14,7 @@ export {
   queryKeyNormRows,
 } from './models/rows.js';
 export { TARGETS, type Target, type TargetChoice } from './models/target.js';
-export type { ConvertOptions, ReadMode, WriteMode } from './options.js';
+export type { ConvertOptions, ReadMode, VerifyChoice, WriteMode } from './options.js';
 export type { Provenance } from './output/provenance.js';
 export type { RankOf } from './output/staging.js';
 export type { Drop } from './plan/collect.js';

@@ -1,0 +1,33 @@
+// Writes what documentation derives from tables and types: `npm run docs`. Tests compare it with what is committed.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { apiReference } from './api-reference.js';
+import { commandReference } from './command-reference.js';
+import { withTable } from './models-table.js';
+import { stepReference } from './step-reference.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Each generated file with its text, made from the text that it has now. */
+export const GENERATED = [
+  { path: 'README.md', text: withTable },
+  { path: 'docs/reference/api.md', text: apiReference },
+  { path: 'docs/reference/commands.md', text: commandReference },
+  { path: 'docs/reference/steps.md', text: stepReference },
+];
+
+export const readGenerated = (path) => {
+  try {
+    return readFileSync(join(root, path), 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const { path, text } of GENERATED) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), await text(readGenerated(path)));
+  }
+}
