@@ -12,6 +12,7 @@ import json
 import math
 import sys
 
+import transformers
 import yaml
 
 PROVIDERS = {
@@ -38,6 +39,29 @@ PROVIDERS = {
     "SarvamMoEModelProvider": ("megatron.bridge.models.sarvam.sarvam_provider",),
     "Step35ModelProvider": ("megatron.bridge.models.stepfun.step35_provider",),
     "NemotronLabsDiffusionModelProvider": ("megatron.bridge.diffusion.models.nemotron_labs_diffusion.nemotron_labs_diffusion_provider",),
+    "Qwen25VLModelProvider": ("megatron.bridge.models.qwen_vl.qwen25_vl_provider",),
+    "Qwen3VLModelProvider": ("megatron.bridge.models.qwen_vl.qwen3_vl_provider",),
+    "Qwen3VLMoEModelProvider": ("megatron.bridge.models.qwen_vl.qwen3_vl_provider",),
+    "Gemma3VLModelProvider": ("megatron.bridge.models.gemma_vl.gemma3_vl_provider",),
+    "GLM45VModelProvider": ("megatron.bridge.models.glm_vl.glm_45v_provider",),
+    "NemotronVLModelProvider": ("megatron.bridge.models.nemotron_vl.nemotron_vl_provider",),
+    "NemotronNano12Bv2VLModelProvider": ("megatron.bridge.models.nemotron_vl.nemotron_vl_provider",),
+    "NemotronOmniModelProvider": ("megatron.bridge.models.nemotron_omni.nemotron_omni_provider",),
+    "Ernie45VLModelProvider": ("megatron.bridge.models.ernie_vl.ernie45_vl_provider",),
+    "Exaone45ModelProvider": ("megatron.bridge.models.exaone.exaone45.exaone45_provider",),
+    "Gemma4DenseVLProvider": ("megatron.bridge.models.gemma_vl.gemma4_vl_provider",),
+    "Gemma4VLModelProvider": ("megatron.bridge.models.gemma_vl.gemma4_vl_provider",),
+    "Qwen35VLModelProvider": ("megatron.bridge.models.qwen_vl.qwen35_vl_provider",),
+    "Qwen35VLMoEModelProvider": ("megatron.bridge.models.qwen_vl.qwen35_vl_provider",),
+    "Qwen35TokenClassificationModelProvider": ("megatron.bridge.models.qwen_vl.qwen35_vl_provider",),
+    "Qwen2AudioModelProvider": ("megatron.bridge.models.qwen_audio.qwen2_audio_provider",),
+    "Qwen3ASRModelProvider": ("megatron.bridge.models.qwen3_asr.qwen3_asr_provider",),
+    "Qwen25OmniModelProvider": ("megatron.bridge.models.qwen_omni.qwen25_omni_provider",),
+    "Qwen3OmniModelProvider": ("megatron.bridge.models.qwen_omni.qwen3_omni_provider",),
+    "KimiK25VLModelProvider": ("megatron.bridge.models.kimi_vl.kimi_k25_vl_provider",),
+    "KimiK3ModelProvider": ("megatron.bridge.models.kimi.kimi_k3_provider",),
+    "MiniMaxM3VLModelProvider": ("megatron.bridge.models.minimax_m3.minimax_m3_bridge",),
+    "Step37ModelProvider": ("megatron.bridge.models.stepfun.step37_provider",),
     "LLaDA15ModelProvider": ("megatron.bridge.diffusion.models.llada15.llada15_provider",),
 }
 
@@ -82,6 +106,9 @@ def provider_defaults(name, module):
     for f in dataclasses.fields(cls):
         # A field without init or default exists only once the provider is finalized.
         if not hasattr(provider, f.name):
+            setattr(provider, f.name, None)
+        # Configurations of transformers are made anew for every model.
+        if isinstance(getattr(provider, f.name), transformers.PretrainedConfig):
             setattr(provider, f.name, None)
     out = plain(provider)
     for key in required:

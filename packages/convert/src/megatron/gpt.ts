@@ -10,8 +10,8 @@ import { ModelDescription, type Scope } from './model.js';
 import { multiTokenPrediction } from './mtp.js';
 
 /** GPTModel: a stack of attention and MLP layers, and the multi-token prediction layers after it. */
-export function describeGpt(provider: Fields, target: Target): ModelDescription {
-  const model = new ModelDescription();
+export function describeGpt(provider: Fields, target: Target, prefix = ''): ModelDescription {
+  const model = new ModelDescription(prefix);
   const layers = int(provider, 'num_layers');
   const stacked = isStacked(provider);
   wordEmbeddings(model, provider);

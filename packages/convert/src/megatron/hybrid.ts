@@ -1,5 +1,6 @@
 import { NemotronError } from '@nemotron-convert/core';
 import type { Fields } from '../models/provider.js';
+import type { Target } from '../models/target.js';
 import { selfAttention } from './attention.js';
 import { outputLayer, wordEmbeddings } from './gpt.js';
 import { int, norm } from './linear.js';
@@ -17,8 +18,8 @@ const LAYER_KINDS: Readonly<Record<string, (layer: Scope, provider: Fields) => v
 };
 
 /** MambaModel (0.3.1) and HybridModel (0.7.0): one mixer a layer, chosen by the pattern; keys are always per layer. */
-export function describeHybrid(provider: Fields): ModelDescription {
-  const model = new ModelDescription();
+export function describeHybrid(provider: Fields, _target: Target, prefix = ''): ModelDescription {
+  const model = new ModelDescription(prefix);
   wordEmbeddings(model, provider);
   describeLayers(layerPattern(provider), provider, (i) =>
     model.scope('decoder.layers.*.', `decoder.layers.${i}.`, i, [i]),

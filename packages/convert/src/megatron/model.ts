@@ -62,6 +62,12 @@ export interface ParamOptions {
 export class ModelDescription {
   readonly params: Param[] = [];
   readonly states: StateEntry[] = [];
+  readonly #prefix: string;
+
+  /** `prefix` is where a language model lies in a larger model: the names and keys of its scopes begin with it. */
+  constructor(prefix = '') {
+    this.#prefix = prefix;
+  }
 
   scope(
     name: string,
@@ -70,7 +76,14 @@ export class ModelDescription {
     indices: readonly number[] = [],
     axes: readonly Axis[] = [],
   ): Scope {
-    return new Scope(this, { name, key, stage, indices, axes, expert: null, provider: null });
+    const place = { stage, indices, axes, expert: null, provider: null };
+    return new Scope(this, { ...place, name: `${this.#prefix}${name}`, key: `${this.#prefix}${key}` });
+  }
+
+  /** A module beside the language model. It is built by the first pipeline stage. */
+  beside(path: string): Scope {
+    const place = { stage: 'first', indices: [], axes: [], expert: null, provider: null } as const;
+    return new Scope(this, { ...place, name: path, key: path });
   }
 }
 
@@ -97,6 +110,29 @@ export class Scope {
   child(path: string): Scope {
     const { name, key } = this.#place;
     return new Scope(this.#model, { ...this.#place, name: `${name}${path}.`, key: `${key}${path}.` });
+  }
+
+  /** One of `count` equal layers under `path`, which share their keys. */
+  stacked(path: string, index: number, count: number): Scope {
+    const { name, key, indices, axes } = this.#place;
+    return new Scope(this.#model, {
+      ...this.#place,
+      name: `${name}${path}.*.`,
+      key: `${key}${path}.`,
+      indices: [...indices, index],
+      axes: [...axes, { index, count }],
+    });
+  }
+
+  /** Layer `index` under `path`, whose keys keep its number. */
+  numbered(path: string, index: number): Scope {
+    const { name, key, indices } = this.#place;
+    return new Scope(this.#model, {
+      ...this.#place,
+      name: `${name}${path}.*.`,
+      key: `${key}${path}.${index}.`,
+      indices: [...indices, index],
+    });
   }
 
   /** The same place, in a layer whose sizes are those of `provider`. */

@@ -1,4 +1,5 @@
 import type { PyMap, TargetDtype } from '@nemotron-convert/core';
+import type { EncoderKind } from '../megatron/encoders/index.js';
 import type { HfConfig } from './hf-config.js';
 import type { Fields } from './provider.js';
 import type { Target } from './target.js';
@@ -22,6 +23,8 @@ export type PlainOrigin =
   | { readonly qkvJoined: readonly [name: string] }
   /** A matrix with the halves of its columns exchanged. */
   | { readonly swapped: readonly [name: string] }
+  /** A matrix that the source holds with its inputs first. */
+  | { readonly transposed: readonly [name: string] }
   /** A vector that the source holds as a matrix of one row. */
   | { readonly squeezed: readonly [name: string] }
   /** A norm's weight less one, for norms that Megatron centres at zero. */
@@ -55,13 +58,34 @@ export interface ConfigRules {
   /** Constants that the Bridge sets last. */
   readonly set?: PyMap;
   /** Fields that take more than a copy. They win over `set`. */
-  readonly derive?: (hf: HfConfig, dtype: TargetDtype) => Fields;
+  readonly derive?: (hf: HfConfig, model: WholeModel) => Fields;
   /** Why this version cannot build the model of a config.json, after its name: "has no …"; null where it can. */
   readonly refuses?: (config: PyMap) => string | null;
   /** Rows of this version; they come before the family's. */
   readonly rows?: readonly MappingRow[];
+  /** What stands beside the language model. */
+  readonly encoders?: readonly Encoder[];
   /** Extra keys of run_config.yaml's `tokenizer.hf_tokenizer_kwargs`. */
   readonly tokenizerKwargs?: PyMap;
+}
+
+/** What a rule may look at beside the language model's own configuration. */
+export interface WholeModel {
+  /** config.json as a whole. */
+  readonly whole: HfConfig;
+  readonly target: Target;
+  readonly dtype: TargetDtype;
+  /** The source as the user named it. */
+  readonly modelId: string;
+}
+
+/** A vision or audio encoder, or the projector behind it. */
+export interface Encoder {
+  /** The module's place in the Megatron model, `visual.` for example. */
+  readonly at: string;
+  readonly module: EncoderKind;
+  /** Its key in config.json, dotted where nested, and the transformers class that fills in absent keys. */
+  readonly config: readonly [key: string, hfClass: string];
 }
 
 /** What one registered architecture is: all a contributor writes to add a family. */
@@ -71,6 +95,12 @@ export interface Family {
   readonly example: string;
   /** Values that transformers' configuration class gives to absent keys. */
   readonly defaults: PyMap;
+  /** The key of config.json that holds the language model's own configuration; its keys may stand beside it too. */
+  readonly text?: string;
+  /** The transformers class of that configuration, whose recorded defaults are used beside `defaults`. */
+  readonly textClass?: string;
+  /** Where the language model is in the Megatron model, `language_model.` for example. */
+  readonly prefix?: string;
   /** Fallbacks for keys that are null: another key, or the quotient of two. */
   readonly fallbacks?: Readonly<Record<string, string | readonly [string, string]>>;
   /** The Bridge versions that register the architecture, with their rules. */

@@ -81,3 +81,9 @@ export function fillDefaults(
   }
   return new HfConfig(values, path);
 }
+
+/** Python's getattr: null where the attribute is there and null, the fallback only where there is none. */
+export function attribute(hf: HfConfig, key: string, fallback: PyValue): PyValue {
+  const value = hf.values[key];
+  return value === undefined ? fallback : value;
+}

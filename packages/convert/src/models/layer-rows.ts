@@ -1,4 +1,4 @@
-import type { MappingRow, Origin } from './family.js';
+import type { MappingRow, Origin, PlainOrigin } from './family.js';
 
 /**
  * Rows of one decoder layer, for layers that occur under several names: `to` is the layer in Megatron, `from` in the
@@ -6,7 +6,7 @@ import type { MappingRow, Origin } from './family.js';
  */
 type LayerRows = readonly MappingRow[];
 
-export const gateAndUp = (at: string): Origin => ({
+export const gateAndUp = (at: string): PlainOrigin => ({
   gated: [`${at}.gate_proj.weight`, `${at}.up_proj.weight`],
 });
 

@@ -21,7 +21,8 @@ function provider(name: string, config: PyMap, target: Target = '0.3.1'): Fields
   if (rules === undefined) throw new TypeError(name);
   const defaults = { ...family.defaults, ...rules.defaults };
   const hf = fillDefaults({ ...SMALL, ...config }, 'config.json', defaults, family.fallbacks);
-  return buildProvider(hf, rules, target, 'bfloat16', ONE);
+  const model = { whole: hf, target, dtype: 'bfloat16', modelId: 'model' } as const;
+  return buildProvider(hf, rules, model, ONE);
 }
 
 function refusal(...of: Parameters<typeof provider>): string {

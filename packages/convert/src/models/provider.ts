@@ -4,7 +4,7 @@ import { BASE_COPY, MLA_ROPE, YARN_ROPE } from './config-mapping.js';
 import { checkProvider } from './constraints.js';
 import { providers as providers031 } from './defaults/provider-0.3.1.generated.js';
 import { providers as providers070 } from './defaults/provider-0.7.0.generated.js';
-import type { ConfigRules } from './family.js';
+import type { ConfigRules, WholeModel } from './family.js';
 import { finalize } from './finalize.js';
 import type { HfConfig } from './hf-config.js';
 import { named } from './provider-values.js';
@@ -38,17 +38,17 @@ export interface ParallelSizes {
 export function buildProvider(
   hf: HfConfig,
   rules: ConfigRules,
-  target: Target,
-  dtype: TargetDtype,
+  model: WholeModel,
   sizes: ParallelSizes,
 ): Fields {
+  const { target, dtype } = model;
   const fields = classDefaults(rules.provider, target);
   const known = new Set(Object.keys(fields));
   const given = {
     ...copied(hf, rules, target, known),
     ...rules.set,
     ...dtypeFields(dtype),
-    ...rules.derive?.(hf, dtype),
+    ...rules.derive?.(hf, model),
   };
   for (const [name, value] of Object.entries(given)) {
     // Attributes that the dataclass does not declare exist at run time but are never written.

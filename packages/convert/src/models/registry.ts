@@ -6,9 +6,11 @@ import { exaoneMoe } from './families/exaone-moe.js';
 import { exaone4 } from './families/exaone4.js';
 import { falconH1 } from './families/falcon-h1.js';
 import { gemma, gemma2, gemma3 } from './families/gemma.js';
+import { gemma3Vl } from './families/gemma3-vl.js';
 import { glm4Moe } from './families/glm.js';
 import { glmMoeDsa } from './families/glm-dsa.js';
 import { glm4MoeLite } from './families/glm-lite.js';
+import { glm4vMoe } from './families/glm4v.js';
 import { gptOss } from './families/gpt-oss.js';
 import { hunyuanV3 } from './families/hunyuan.js';
 import { llada } from './families/llada.js';
@@ -17,12 +19,14 @@ import { llamaNemotron } from './families/llama-nemotron.js';
 import { mimo } from './families/mimo.js';
 import { minimaxM2 } from './families/minimax.js';
 import { mistral } from './families/mistral.js';
+import { mistral3 } from './families/mistral3.js';
 import { mixtral } from './families/mixtral.js';
 import { nemotron } from './families/nemotron.js';
 import { nemotronH } from './families/nemotron-h.js';
 import { olmoe } from './families/olmoe.js';
 import { qwen2, qwen3 } from './families/qwen.js';
 import { qwen2Moe, qwen3Moe } from './families/qwen-moe.js';
+import { qwen3Vl, qwen3VlMoe, qwen25Vl } from './families/qwen-vl.js';
 import { qwen35, qwen35Moe } from './families/qwen3-5.js';
 import { qwen3Next } from './families/qwen3-next.js';
 import { sarvamMoe } from './families/sarvam.js';
@@ -44,8 +48,10 @@ export const FAMILIES: readonly Family[] = [
   hunyuanV3,
   gemma2,
   gemma3,
+  gemma3Vl,
   gemma,
   glm4Moe,
+  glm4vMoe,
   gptOss,
   kimiK2,
   llada,
@@ -53,6 +59,7 @@ export const FAMILIES: readonly Family[] = [
   mimo,
   minimaxM2,
   mistral,
+  mistral3,
   mixtral,
   nemotron,
   nemotronH,
@@ -63,7 +70,10 @@ export const FAMILIES: readonly Family[] = [
   qwen3Moe,
   qwen35,
   qwen35Moe,
+  qwen25Vl,
   qwen3Next,
+  qwen3Vl,
+  qwen3VlMoe,
   sarvamMoe,
 ];
 

@@ -1,12 +1,17 @@
 import type { DropRule, MappingRow } from './family.js';
 
 /** Word embeddings, output layer and final norm of a model rooted at `root` in the Hugging Face checkpoint. */
-export function endRows(root: string): readonly MappingRow[] {
+export function endRows(root: string, head = 'lm_head'): readonly MappingRow[] {
   return [
     ['embedding.word_embeddings.weight', `${root}.embed_tokens.weight`],
-    ['output_layer.weight', 'lm_head.weight'],
+    ['output_layer.weight', `${head}.weight`],
     ['decoder.final_layernorm.weight', `${root}.norm.weight`],
   ];
+}
+
+/** The rows of a language model that is part of a larger model, where it has the name `prefix`. */
+export function within(prefix: string, rows: readonly MappingRow[]): readonly MappingRow[] {
+  return rows.map(([name, origin]) => [`${prefix}${name}`, origin]);
 }
 
 /** Grouped-query attention of layers under `layers`, with its input norm fused into linear_qkv. */

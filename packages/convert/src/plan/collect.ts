@@ -101,7 +101,7 @@ function leftovers(
 ): { drops: Drop[]; unmapped: string[] } {
   const byReason = new Map<string, string[]>();
   const unmapped: string[] = [];
-  const head = family.rows.find(([name]) => name === 'output_layer.weight')?.[1];
+  const head = family.rows.find(([name]) => name === `${family.prefix ?? ''}output_layer.weight`)?.[1];
   const tied = provider['share_embeddings_and_output_weights'] === true;
   const rules = (family.drops ?? []).filter(({ targets }) => targets?.includes(target) ?? true);
   const layers = Number(provider['num_layers']);

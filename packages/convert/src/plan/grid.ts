@@ -1,3 +1,4 @@
+import { NemotronError } from '@nemotron-convert/core';
 import type { Param, Part } from '../megatron/model.js';
 import type { ParallelSizes } from '../models/provider.js';
 
@@ -57,7 +58,19 @@ function cut(
   const size = param.shape.map((extent, d) => (d === 0 ? part.rows : extent));
   if (param.split !== 'replicated') {
     const axis = param.split === 'column' ? 0 : 1;
-    const share = (size[axis] as number) / ranks;
+    const whole = size[axis] as number;
+    if (whole % ranks !== 0) {
+      const option = param.expert === null ? 'tp' : 'etp';
+      throw new NemotronError(
+        'PARALLEL_SIZE',
+        `${option}=${ranks} does not divide the ${whole} of ${param.key}`,
+        {
+          facts: { option, found: ranks, parameter: param.key, count: whole },
+          hint: `use a smaller ${option}`,
+        },
+      );
+    }
+    const share = whole / ranks;
     size[axis] = share;
     start[axis] = (start[axis] as number) + rank * share;
   }

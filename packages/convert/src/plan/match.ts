@@ -14,19 +14,33 @@ export interface Counts {
 export class MappingRegistry {
   readonly #rows = new Map<string, readonly PlainOrigin[]>();
   readonly #names = new Map<string, NameParts>();
+  readonly #trees: (readonly [prefix: string, choices: readonly PlainOrigin[]])[] = [];
   readonly #counts: Counts;
 
   constructor(rows: readonly MappingRow[], counts: Counts) {
     this.#counts = counts;
     for (const [name, origin] of rows) {
       if (this.#rows.has(name)) continue;
-      this.#rows.set(name, typeof origin === 'object' && 'oneOf' in origin ? origin.oneOf : [origin]);
+      const choices = typeof origin === 'object' && 'oneOf' in origin ? origin.oneOf : [origin];
+      if (name.endsWith(TREE)) this.#trees.push([name.slice(0, -TREE.length), choices]);
+      else this.#rows.set(name, choices);
     }
   }
 
   /** The origins that may fill a parameter, the preferred one first; null where no row names it. */
   find(name: string): readonly PlainOrigin[] | null {
-    return this.#rows.get(name) ?? null;
+    return this.#rows.get(name) ?? this.#inTree(name);
+  }
+
+  /** A row of whole modules, `visual.**`, names each of their parameters as the source does. */
+  #inTree(name: string): readonly PlainOrigin[] | null {
+    const tree = this.#trees.find(([prefix]) => name.startsWith(prefix));
+    if (tree === undefined) return null;
+    const [prefix, choices] = tree;
+    return choices.map((choice) => {
+      if (typeof choice !== 'string') throw new TypeError(`the row ${prefix}** has no plain origin`);
+      return choice.replace(TREE, name.slice(prefix.length));
+    });
   }
 
   /** An origin's name with its places filled. */
@@ -39,6 +53,9 @@ export class MappingRegistry {
     return filled;
   }
 }
+
+/** Ends a row that stands for all parameters of a module. */
+const TREE = '**';
 
 type Place = (next: () => number, counts: Counts) => number;
 

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
-import type { PyMap } from '@nemotron-convert/core';
+import { isPyMap, type PyMap } from '@nemotron-convert/core';
+import { describeEncoders } from '../megatron/encoders/index.js';
 import { describeGpt } from '../megatron/gpt.js';
 import { describeHybrid } from '../megatron/hybrid.js';
 import { describeParallel } from '../megatron/parallel.js';
 import type { ConfigRules, Family } from '../models/family.js';
-import { fillDefaults, type HfConfig } from '../models/hf-config.js';
+import { fillDefaults, HfConfig } from '../models/hf-config.js';
+import { attributes } from '../models/hf-object.js';
 import { buildProvider, type Fields } from '../models/provider.js';
 import { chooseTarget, findFamily } from '../models/registry.js';
 import { gatherRope } from '../models/rope.js';
@@ -45,9 +47,12 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
   const rules = family.config[target];
   if (rules === undefined) throw new TypeError(`${architecture} has no rules for ${target}`);
   const hf = configOf(source, family, rules, target);
-  const provider = buildProvider(hf, rules, target, options.dtype, options.sizes);
+  const whole = new HfConfig(source.config, source.configPath);
+  const about = { whole, target, dtype: options.dtype, modelId: options.hfModelId };
+  const provider = buildProvider(hf, rules, about, options.sizes);
   checkSizes(options.sizes, provider, family.model !== 'gpt');
-  const model = DESCRIBE[family.model](provider, target);
+  const model = DESCRIBE[family.model](provider, target, family.prefix);
+  describeEncoders(model, rules.encoders ?? [], { whole, provider, target });
   const { mapped, drops } = collect({
     family,
     target,
@@ -83,7 +88,21 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
 }
 
 function configOf(source: Source, family: Family, rules: ConfigRules, target: Target): HfConfig {
-  const defaults = { ...family.defaults, ...rules.defaults };
-  const config = target === '0.3.1' ? source.config : gatherRope(source.config, defaults);
+  const { textClass } = family;
+  const recorded = textClass === undefined ? {} : attributes(textClass, target, {});
+  const defaults = { ...recorded, ...family.defaults, ...rules.defaults };
+  const own = textConfig(source.config, family.text);
+  const config = target === '0.3.1' ? own : gatherRope(own, defaults);
   return fillDefaults(config, source.configPath, defaults, family.fallbacks);
+}
+
+/** The language model's part of a larger model's config.json; its keys may also stand beside the other parts. */
+function textConfig(config: PyMap, key: string | undefined): PyMap {
+  let part = config;
+  for (const name of key?.split('.') ?? []) {
+    const inner = part[name];
+    if (!isPyMap(inner)) return part;
+    part = inner;
+  }
+  return part;
 }

@@ -3,6 +3,7 @@ import type { ConfigRules, Family, MappingRow } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import type { Fields } from '../provider.js';
 import { attentionRows, endRows, gatedMlpRows, queryKeyNormRows, ROTARY_BUFFERS } from '../rows.js';
+import type { Target } from '../target.js';
 
 const LAYERS = 'model.layers';
 const ROPE: PyMap = { position_embedding_type: 'rope' };
@@ -54,13 +55,13 @@ export const gemma: Family = {
 };
 
 /** A norm before and after attention and MLP; rows of the plain families' MLP norm are not among them. */
-const SANDWICH: readonly MappingRow[] = [
+const sandwichRows = (layers: string): readonly MappingRow[] => [
   [
     'decoder.layers.*.self_attention.linear_proj.post_layernorm.weight',
-    `${LAYERS}.*.post_attention_layernorm.weight`,
+    `${layers}.*.post_attention_layernorm.weight`,
   ],
-  ['decoder.layers.*.mlp.linear_fc1.layer_norm_weight', `${LAYERS}.*.pre_feedforward_layernorm.weight`],
-  ['decoder.layers.*.mlp.linear_fc2.post_layernorm.weight', `${LAYERS}.*.post_feedforward_layernorm.weight`],
+  ['decoder.layers.*.mlp.linear_fc1.layer_norm_weight', `${layers}.*.pre_feedforward_layernorm.weight`],
+  ['decoder.layers.*.mlp.linear_fc2.post_layernorm.weight', `${layers}.*.post_feedforward_layernorm.weight`],
 ];
 
 /** The window reaches this many tokens to the left; 0.7.0 leaves the token itself out of the count. */
@@ -99,7 +100,7 @@ export const gemma2: Family = {
     },
   },
   model: 'gpt',
-  rows: [...SANDWICH, ...endRows('model'), ...attentionRows(LAYERS), ...gatedMlpRows(LAYERS)],
+  rows: [...sandwichRows(LAYERS), ...endRows('model'), ...attentionRows(LAYERS), ...gatedMlpRows(LAYERS)],
   drops: [ROTARY_BUFFERS],
 };
 
@@ -130,47 +131,59 @@ function ropeByLayerType(hf: HfConfig): Rope {
   };
 }
 
-const gemma3Fields = (hf: HfConfig, { local, global, factor }: Rope): Fields => ({
-  window_size: hf.get('sliding_window'),
-  rotary_base: [local, global],
-  softmax_scale: 1 / Math.sqrt(hf.int('query_pre_attn_scalar')),
-  rope_scaling_factor: factor,
-});
+export function gemma3Fields(hf: HfConfig, target: Target): Fields {
+  const { local, global, factor } = target === '0.3.1' ? flatRope(hf) : ropeByLayerType(hf);
+  return {
+    window_size: hf.get('sliding_window'),
+    rotary_base: [local, global],
+    softmax_scale: 1 / Math.sqrt(hf.int('query_pre_attn_scalar')),
+    rope_scaling_factor: factor,
+  };
+}
 
 const GEMMA3: ConfigRules = {
   provider: 'Gemma3ModelProvider',
   // Completed from params_dtype.
   set: { autocast_dtype: null },
+  derive: (hf, { target }) => gemma3Fields(hf, target),
 };
+
+export const GEMMA3_DEFAULTS: PyMap = {
+  ...DEFAULTS,
+  vocab_size: 262208n,
+  hidden_size: 2304n,
+  intermediate_size: 9216n,
+  num_hidden_layers: 26n,
+  num_attention_heads: 8n,
+  num_key_value_heads: 4n,
+  max_position_embeddings: 131072n,
+  rope_theta: 1000000.0,
+  rope_local_base_freq: 10000.0,
+  query_pre_attn_scalar: 256n,
+  sliding_window: 4096n,
+};
+
+/** Gemma 3's language model, rooted at `root` in the Hugging Face checkpoint. */
+export function gemma3Rows(root: string): readonly MappingRow[] {
+  const layers = `${root}.layers`;
+  return [
+    ...sandwichRows(layers),
+    ...endRows(root),
+    ...attentionRows(layers),
+    ...queryKeyNormRows(layers),
+    ...gatedMlpRows(layers),
+  ];
+}
 
 export const gemma3: Family = {
   architectures: ['Gemma3ForCausalLM'],
   example: 'google/gemma-3-1b-pt',
-  defaults: {
-    ...DEFAULTS,
-    vocab_size: 262208n,
-    hidden_size: 2304n,
-    intermediate_size: 9216n,
-    num_hidden_layers: 26n,
-    num_attention_heads: 8n,
-    num_key_value_heads: 4n,
-    max_position_embeddings: 131072n,
-    rope_theta: 1000000.0,
-    rope_local_base_freq: 10000.0,
-    query_pre_attn_scalar: 256n,
-    sliding_window: 4096n,
-  },
+  defaults: GEMMA3_DEFAULTS,
   config: {
-    '0.3.1': { ...GEMMA3, derive: (hf) => gemma3Fields(hf, flatRope(hf)) },
-    '0.7.0': { ...GEMMA3, derive: (hf) => gemma3Fields(hf, ropeByLayerType(hf)) },
+    '0.3.1': GEMMA3,
+    '0.7.0': GEMMA3,
   },
   model: 'gpt',
-  rows: [
-    ...SANDWICH,
-    ...endRows('model'),
-    ...attentionRows(LAYERS),
-    ...queryKeyNormRows(LAYERS),
-    ...gatedMlpRows(LAYERS),
-  ],
+  rows: gemma3Rows('model'),
   drops: [ROTARY_BUFFERS],
 };

@@ -36,7 +36,7 @@ const SET: PyMap = {
 };
 
 /** The first layers are dense, the rest mixtures; the shared expert has a routed expert's width. */
-function experts(hf: HfConfig): Fields {
+export function glmExperts(hf: HfConfig): Fields {
   const layers = hf.int('num_hidden_layers');
   const dense = hf.int('first_k_dense_replace');
   return {
@@ -45,7 +45,7 @@ function experts(hf: HfConfig): Fields {
   };
 }
 
-const RULES: ConfigRules = { provider: 'GPTModelProvider', set: SET, derive: experts };
+const RULES: ConfigRules = { provider: 'GPTModelProvider', set: SET, derive: glmExperts };
 
 const gated = (at: string, kind = 'weight') =>
   ({ gated: [`${at}.gate_proj.${kind}`, `${at}.up_proj.${kind}`] }) as const;
@@ -56,7 +56,7 @@ const projections = (at: string, kind: string) =>
  * A layer of `from` in the Hugging Face checkpoint. Its experts are tensors of their own, or stacked in one; only 0.7.0
  * knows the latter, and it means the same for both.
  */
-function layerRows(to: string, from: string): readonly MappingRow[] {
+export function glmLayerRows(to: string, from: string): readonly MappingRow[] {
   const at = `${from}.mlp.experts`;
   const either = (name: string, apart: PlainOrigin): Origin => ({
     oneOf: [
@@ -121,15 +121,15 @@ export const glm4Moe: Family = {
     '0.3.1': { ...RULES, set: { ...SET, position_embedding_type: 'rope' } },
     '0.7.0': {
       ...RULES,
-      derive: (hf) => ({ ...experts(hf), mtp_num_layers: hf.get('num_nextn_predict_layers') }),
+      derive: (hf) => ({ ...glmExperts(hf), mtp_num_layers: hf.get('num_nextn_predict_layers') }),
     },
   },
   model: 'gpt',
   rows: [
     ...endRows('model'),
     ...PREDICTION_ROWS,
-    ...layerRows('decoder.layers.*', 'model.layers.*'),
-    ...layerRows('mtp.layers.*.transformer_layer', PREDICTED),
+    ...glmLayerRows('decoder.layers.*', 'model.layers.*'),
+    ...glmLayerRows('mtp.layers.*.transformer_layer', PREDICTED),
   ],
   drops: [ROTARY_BUFFERS, SHARED_ENDS],
 };

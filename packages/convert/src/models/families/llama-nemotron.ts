@@ -123,7 +123,7 @@ const config: ConfigRules = {
 
 const rule = (version: string): ConfigRules => ({
   ...config,
-  derive: (hf, dtype) => ({
+  derive: (hf, { dtype }) => ({
     ...derive(hf),
     heterogeneous_layers_config_encoded_json: encoded(hf, version, dtype),
   }),

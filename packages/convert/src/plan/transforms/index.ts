@@ -9,6 +9,7 @@ import { qkv, qkvJoined } from './qkv.js';
 import { squeezed } from './squeezed.js';
 import { alternating, alternatingTransposed, stacked, stackedTransposed } from './stacked.js';
 import { swapped } from './swapped.js';
+import { transposed } from './transposed.js';
 
 /** The closed set of transforms, by the key of their origin form. */
 const TRANSFORMS = {
@@ -27,6 +28,7 @@ const TRANSFORMS = {
   swapped,
   stacked,
   stackedTransposed,
+  transposed,
 } as const satisfies Record<string, Transform>;
 
 /** Compiles an origin whose names are already filled in. */

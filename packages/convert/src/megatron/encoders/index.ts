@@ -1,0 +1,53 @@
+import type { Encoder } from '../../models/family.js';
+import type { HfConfig } from '../../models/hf-config.js';
+import { hfPart } from '../../models/hf-object.js';
+import type { Fields } from '../../models/provider.js';
+import type { Target } from '../../models/target.js';
+import type { ModelDescription, Scope } from '../model.js';
+import { gemma3Projector } from './gemma3-projector.js';
+import { glm4vMoeVision } from './glm4v-vision.js';
+import { mistral3Projector } from './mistral3-projector.js';
+import { pixtralVision } from './pixtral.js';
+import { qwen25Vision } from './qwen2-5-vision.js';
+import { qwen3Vision, qwen3VisionOfTransformers } from './qwen3-vision.js';
+import { siglipVision, siglipVisionHeadless } from './siglip.js';
+
+/** What an encoder is built from. */
+export interface EncoderContext {
+  /** Its own configuration, complete. */
+  readonly config: HfConfig;
+  /** config.json as a whole. */
+  readonly whole: HfConfig;
+  /** Of the language model. */
+  readonly provider: Fields;
+  readonly target: Target;
+}
+
+export type DescribeEncoder = (scope: Scope, context: EncoderContext) => void;
+
+const ENCODERS = {
+  gemma3Projector,
+  glm4vMoeVision,
+  mistral3Projector,
+  pixtralVision,
+  qwen25Vision,
+  qwen3Vision,
+  qwen3VisionOfTransformers,
+  siglipVision,
+  siglipVisionHeadless,
+} as const satisfies Record<string, DescribeEncoder>;
+
+/** The modules that can stand beside a language model. */
+export type EncoderKind = keyof typeof ENCODERS;
+
+/** Adds the encoders of a model to its description. */
+export function describeEncoders(
+  model: ModelDescription,
+  encoders: readonly Encoder[],
+  context: Omit<EncoderContext, 'config'>,
+): void {
+  for (const { at, module, config } of encoders) {
+    const own = hfPart(context.whole, ...config, context.target);
+    ENCODERS[module](model.beside(at), { ...context, config: own });
+  }
+}

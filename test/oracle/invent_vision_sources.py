@@ -1,0 +1,91 @@
+"""Make the small invented checkpoints of vision-language models in test/fixtures.
+
+    python invent_vision_sources.py test/fixtures [NAME...]
+
+Needs torch, transformers and tokenizers; see invent_sources.py.
+"""
+import json
+import os
+import shutil
+import sys
+import zlib
+
+import torch
+import transformers as T
+from invent_sources import tokenizer
+from safetensors.torch import load_file, save_file
+
+TEXT = dict(vocab_size=72, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=40, max_position_embeddings=64)
+MROPE = {"rope_type": "default", "mrope_section": [1, 1, 2]}
+QWEN_EYE = dict(depth=2, hidden_size=16, num_heads=2, intermediate_size=20, out_hidden_size=32, patch_size=2)
+QWEN3_EYE = dict(QWEN_EYE, num_position_embeddings=16, deepstack_visual_indexes=[0, 1])
+SIGLIP = dict(hidden_size=16, intermediate_size=20, num_hidden_layers=2, num_attention_heads=2, image_size=16, patch_size=4)
+PIXTRAL = dict(hidden_size=16, intermediate_size=20, num_hidden_layers=2, num_attention_heads=2, head_dim=8, image_size=16, patch_size=4)
+IDS = dict(image_token_id=60, video_token_id=61, vision_start_token_id=62, vision_end_token_id=63)
+LLAMA4 = {"rope_type": "yarn", "rope_theta": 1000000.0, "factor": 16.0, "original_max_position_embeddings": 16, "max_position_embeddings": 64, "beta_fast": 32.0, "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1}
+GLM = dict(TEXT, use_qk_norm=False, head_dim=8, moe_intermediate_size=12, n_routed_experts=3, num_experts_per_tok=2, n_shared_experts=1, n_group=1, topk_group=1, partial_rotary_factor=0.5, rope_scaling=MROPE)
+
+# name: family, text configuration, vision configuration, the rest of the configuration, then a function that edits the checkpoint
+SOURCES = {
+    "qwen2-5-vl-a": ("Qwen2_5_VL", dict(TEXT, rope_scaling=MROPE), dict(QWEN_EYE, fullatt_block_indexes=[1]), IDS, "flatten"),
+    "qwen2-5-vl-b": ("Qwen2_5_VL", dict(TEXT, vocab_size=77, num_hidden_layers=3, tie_word_embeddings=True, rope_theta=500000.0, rope_scaling=MROPE), dict(QWEN_EYE, depth=3, window_size=8), dict(tie_word_embeddings=True)),
+    "qwen3-vl-a": ("Qwen3VL", dict(TEXT, head_dim=8, rope_scaling=MROPE), QWEN3_EYE, IDS),
+    "qwen3-vl-b": ("Qwen3VL", dict(TEXT, head_dim=16, num_key_value_heads=1, num_hidden_layers=3, attention_bias=True, tie_word_embeddings=True, rope_scaling=MROPE), dict(QWEN3_EYE, depth=3, deepstack_visual_indexes=[1]), dict(tie_word_embeddings=True)),
+    "qwen3-vl-moe-a": ("Qwen3VLMoe", dict(TEXT, head_dim=8, num_experts=3, num_experts_per_tok=2, moe_intermediate_size=12, rope_scaling=MROPE), QWEN3_EYE, IDS),
+    "qwen3-vl-moe-b": ("Qwen3VLMoe", dict(TEXT, head_dim=16, num_hidden_layers=3, num_experts=5, num_experts_per_tok=3, moe_intermediate_size=20, rope_scaling=MROPE, rope_theta=1000000.0), dict(QWEN3_EYE, depth=3, deepstack_visual_indexes=[2]), {}),
+    "gemma3-vl-a": ("Gemma3", dict(TEXT, head_dim=16, sliding_window=16), SIGLIP, dict(mm_tokens_per_image=4)),
+    "gemma3-vl-b": ("Gemma3", dict(TEXT, head_dim=8, num_hidden_layers=6, num_key_value_heads=1, query_pre_attn_scalar=24, rope_scaling={"rope_type": "linear", "factor": 8.0}), dict(SIGLIP, num_hidden_layers=1, num_attention_heads=4), dict(mm_tokens_per_image=16, boi_token_index=50, eoi_token_index=51, image_token_index=52)),
+    "mistral3-a": ("Mistral3", dict(TEXT, model_type="mistral", hidden_size=4, num_attention_heads=32, num_key_value_heads=8, head_dim=128, rope_parameters=LLAMA4), PIXTRAL, {}),
+    "glm4v-moe-a": ("Glm4vMoe", dict(GLM, first_k_dense_replace=1), dict(depth=2, hidden_size=16, num_heads=2, intermediate_size=20, out_hidden_size=32, image_size=8, patch_size=2, in_channels=3), dict(image_token_id=60)),
+    "glm4v-moe-b": ("Glm4vMoe", dict(GLM, num_hidden_layers=3, first_k_dense_replace=2, attention_bias=True, routed_scaling_factor=2.5), dict(depth=1, hidden_size=16, num_heads=4, intermediate_size=24, out_hidden_size=32, image_size=8, patch_size=4, in_channels=3), {}),
+}
+
+
+def flatten(folder, config):
+    """The configuration as the model's own authors publish it: the language model's keys beside the vision model's."""
+    text = config.pop("text_config")
+    for key, value in text.items():
+        if key not in ("model_type", "dtype", "torch_dtype"):
+            config.setdefault(key, value)
+
+
+def processor(folder):
+    """What an image processor reads; a conversion leaves it alone."""
+    with open(f"{folder}/preprocessor_config.json", "w") as file:
+        json.dump({"image_processor_type": "Qwen2VLImageProcessor", "patch_size": 2, "merge_size": 2}, file, indent=2)
+
+
+def make(folder, family, text, vision, rest, edit=None):
+    config_class = getattr(T, f"{family}Config")
+    config = config_class(text_config=text, vision_config=vision, **rest)
+    model = getattr(T, f"{family}ForConditionalGeneration")(config).to(torch.bfloat16)
+    generator = torch.Generator().manual_seed(zlib.crc32(os.path.basename(folder).encode()))
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point() and "inv_freq" not in name:
+                values = torch.empty(tensor.shape).uniform_(-0.08, 0.08, generator=generator)
+                tensor.copy_(values + 1 if "norm" in name and tensor.dim() == 1 else values)
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    tokenizer(folder)
+    processor(folder)
+    with open(f"{folder}/config.json") as file:
+        written = json.load(file)
+    for part in (written, *(value for value in written.values() if isinstance(value, dict))):
+        if "dtype" in part:
+            part["torch_dtype"] = part.pop("dtype")
+    written.get("text_config", {})["torch_dtype"] = "bfloat16"
+    # Which part says it depends on the version of transformers that writes.
+    written["tie_word_embeddings"] = rest.get("tie_word_embeddings", False)
+    written["architectures"] = [type(model).__name__]
+    if edit is not None:
+        globals()[edit](folder, written)
+    with open(f"{folder}/config.json", "w") as file:
+        json.dump(written, file, indent=2)
+    if os.path.exists(f"{folder}/generation_config.json"):
+        os.remove(f"{folder}/generation_config.json")
+
+
+if __name__ == "__main__":
+    for name in sys.argv[2:] or SOURCES:
+        make(os.path.join(sys.argv[1], name), *SOURCES[name])
