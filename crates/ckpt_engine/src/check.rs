@@ -159,7 +159,7 @@ fn check_form(form: &Form) -> Result<(), String> {
     if !disjoint(form.copies.iter().map(|copy| (copy.start.as_slice(), copy.size.as_slice()))) {
         return Err("is written twice in places".into());
     }
-    if Some(covered) != elements && form.fill != Some(Fill::Zero) {
+    if Some(covered) != elements && form.fill.is_none() {
         return Err("is not covered".into());
     }
     Ok(())
@@ -205,6 +205,9 @@ fn check_tensor_item<'c>(checked: &'c Checked, item: &TensorItem) -> Result<&'c 
     let bytes = volume(&form.extent).and_then(|n| checked.key_dtypes[item.key].0.byte_len(n));
     if bytes.is_none_or(|bytes| bytes > i64::MAX as u64) {
         return Err(wrong("is too large"));
+    }
+    if form.fill == Some(Fill::One) && checked.key_dtypes[item.key].0.one().is_none() {
+        return Err(wrong("is to be filled with a number that its dtype lacks"));
     }
     for copy in &form.copies {
         check_copy(checked, item, copy).map_err(|what| wrong(&what))?;

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::boxes::Boxes;
 use crate::check::Checked;
 use crate::pack::Packed;
-use crate::plan::{Copy, CopyOp, Form, TensorItem};
+use crate::plan::{Copy, CopyOp, Fill, Form, TensorItem};
 use crate::read::Reader;
 use crate::scales::Scales;
 use ckpt_safetensors::Source;
@@ -78,8 +78,13 @@ impl<'a> Filler<'a> {
         let item = pieces.item;
         let (to, torch) = self.checked.key_dtypes[item.key];
         let end = begin + out.len() as u64 / torch.size();
-        if pieces.form.fill.is_some() {
-            out.fill(0);
+        match pieces.form.fill {
+            Some(Fill::Zero) => out.fill(0),
+            Some(Fill::One) => {
+                let one = to.one().unwrap_or_default();
+                out.chunks_exact_mut(one.len().max(1)).for_each(|element| element.copy_from_slice(one));
+            }
+            None => {}
         }
         let mut inside = Vec::new();
         for (copy, tensor, piece) in pieces.copies() {

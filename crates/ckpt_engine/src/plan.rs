@@ -89,6 +89,7 @@ pub struct Form {
 #[serde(rename_all = "lowercase")]
 pub enum Fill {
     Zero,
+    One,
 }
 
 #[derive(Debug, Deserialize)]

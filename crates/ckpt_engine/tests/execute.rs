@@ -67,6 +67,14 @@ fn everything() -> Case {
         json!([{"tensor": half, "start": [], "size": [], "offset": 0, "strides": []}]),
     );
     case.whole("int64", &[0, 5], json!([]));
+    let ones = case.key("bfloat16", &[3, 700]);
+    case.chunk(
+        0,
+        json!({
+            "key": ones, "offsets": [0, 0], "sizes": [3, 700], "extent": [3, 700], "fill": "one",
+            "copies": [{"tensor": big, "start": [1, 7], "size": [2, 650], "offset": 3, "strides": [0, 1]}],
+        }),
+    );
     // A padded key in two chunks, stored with a leading axis.
     let key = case.key("bfloat16", &[2, 750, 1000]);
     for layer in 0..2 {

@@ -73,6 +73,16 @@ impl Dtype {
         bits.is_multiple_of(8).then_some(bits / 8)
     }
 
+    /// The little-endian bytes of the number one, for the floating types that are cast into each other.
+    pub fn one(self) -> Option<&'static [u8]> {
+        match self {
+            BF16 => Some(&[0x80, 0x3f]),
+            F16 => Some(&[0x00, 0x3c]),
+            F32 => Some(&[0x00, 0x00, 0x80, 0x3f]),
+            _ => None,
+        }
+    }
+
     /// The floating types that are cast into each other.
     pub fn is_castable_float(self) -> bool {
         matches!(self, BF16 | F16 | F32)
@@ -93,6 +103,14 @@ mod tests {
             }
         }
         assert_eq!(Dtype::from_safetensors("bf16"), None);
+    }
+
+    #[test]
+    fn one_is_as_wide_as_its_type() {
+        for row in TABLE {
+            assert_eq!(row.0.one().is_some(), row.0.is_castable_float());
+            assert!(row.0.one().is_none_or(|bytes| Some(bytes.len()) == row.0.size()));
+        }
     }
 
     #[test]

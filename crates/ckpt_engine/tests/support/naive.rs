@@ -20,7 +20,11 @@ pub fn payload(case: &Case, item: &Value) -> Vec<u8> {
     let size = to.size().unwrap();
     let form = form(case, item);
     let extent = numbers(&form["extent"]);
-    let mut out = vec![0; extent.iter().product::<u64>() as usize * size];
+    let elements = extent.iter().product::<u64>() as usize;
+    let mut out = match form["fill"].as_str() {
+        Some("one") => to.one().unwrap().repeat(elements),
+        _ => vec![0; elements * size],
+    };
     for copy in form["copies"].as_array().unwrap() {
         let tensor = numbers(&item["tensors"])[copy["tensor"].as_u64().unwrap() as usize] as usize;
         let from = Dtype::from_safetensors(case.plan["tensors"][tensor]["dtype"].as_str().unwrap()).unwrap();
