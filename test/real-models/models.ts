@@ -1,0 +1,7 @@
+import { DENSE } from './dense.js';
+import { HYBRID } from './hybrid.js';
+import { LATENT } from './latent.js';
+import { MIXTURES } from './mixtures.js';
+import type { RealModel } from './model.js';
+
+export const REAL_MODELS: readonly RealModel[] = [...DENSE, ...MIXTURES, ...LATENT, ...HYBRID];
