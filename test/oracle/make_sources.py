@@ -17,6 +17,7 @@ import transformers as T
 from safetensors.torch import load_file, save_file
 
 R = random.Random()
+KEPT = ("model_type", "dtype", "torch_dtype", "vocab_size")
 FAMILIES = {}
 
 
@@ -178,6 +179,29 @@ def qwen3_5_moe():
 
 
 @family
+def gemma4():
+    layers = R.randint(1, 8)
+    groups, tied = pick(1, 2), pick(True, False)
+    types = pick(None, [*(pick("sliding_attention", "full_attention") for _ in range(layers - 1)), "full_attention"])
+    shared = R.randint(0, layers - 1)
+    size = dict(num_attention_heads=4, num_key_value_heads=groups, num_global_key_value_heads=pick(1, 2) if tied else pick(None, groups), head_dim=pick(8, 16), global_head_dim=pick(16, 32), layer_types=types, num_kv_shared_layers=shared, attention_k_eq_v=tied, use_double_wide_mlp=pick(True, False))
+    tokens = dict(vocab_size_per_layer_input=pick(320, 256), hidden_size_per_layer_input=pick(0, 8, 16))
+    config = T.Gemma4TextConfig(hidden_size=pick(32, 64), intermediate_size=pick(48, 64), num_hidden_layers=layers, sliding_window=64, final_logit_softcapping=pick(None, 30.0), **size, **tokens, **{**common(tied=True), "vocab_size": pick(256, 384)})
+    return T.Gemma4ForCausalLM(config), {}
+
+
+@family
+def gemma4_moe():
+    layers = R.randint(1, 8)
+    groups, tied = pick(1, 2, 4), pick(True, False)
+    types = pick(None, [*(pick("sliding_attention", "full_attention") for _ in range(layers - 1)), "full_attention"])
+    size = dict(num_attention_heads=4, num_key_value_heads=groups, num_global_key_value_heads=pick(1, 2) if tied else pick(None, groups), head_dim=pick(8, 16), global_head_dim=pick(16, 32), layer_types=types, attention_k_eq_v=tied)
+    mixed = dict(enable_moe_block=True, num_experts=pick(2, 4), top_k_experts=2, **{k: v for k, v in mixture().items() if k != "num_experts_per_tok"})
+    config = T.Gemma4TextConfig(intermediate_size=pick(48, 72), num_hidden_layers=layers, sliding_window=64, hidden_size_per_layer_input=0, final_logit_softcapping=pick(None, 30.0), **size, **mixed, **{**common(), "tie_word_embeddings": True})
+    return T.Gemma4ForCausalLM(config), {}
+
+
+@family
 def bailing():
     from megatron.bridge.models.bailing.configuration_bailing_moe_v2 import BailingMoeV2Config
     from megatron.bridge.models.bailing.modeling_bailing_moe_v2 import BailingMoeV2ForCausalLM
@@ -199,8 +223,12 @@ def save_model(out, model, extra, seed):
     if "quantization_config" in extra:
         quantize(out, generator)
     path = os.path.join(out, "config.json")
+    defaults = type(model.config)().to_dict()
     with open(path) as f:
-        config = {**json.load(f), **extra}
+        written = json.load(f)
+    # What a reader's class supplies may be left unsaid.
+    thin = {k: v for k, v in written.items() if k not in defaults or defaults[k] != v or k in KEPT or pick(True, False)}
+    config = {**thin, **extra}
     with open(path, "w") as f:
         json.dump(config, f, indent=1)
 
@@ -243,6 +271,7 @@ def save_tokenizer(out, vocab):
 
 
 def main(out, seed, count, *names):
+    import raw_newer_sources  # noqa: F401
     import raw_sources
 
     for name in names:
@@ -261,6 +290,7 @@ def main(out, seed, count, *names):
 
 if __name__ == "__main__":
     if sys.argv[1] == "--list":
+        import raw_newer_sources  # noqa: F401
         import raw_sources
 
         print(*sorted([*FAMILIES, *raw_sources.FAMILIES]), sep="\n")

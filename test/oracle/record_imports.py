@@ -4,7 +4,9 @@
 
 TARGET is the label of the installed stack (0.3.1 or 0.7.0); `shims` makes it run without a GPU and `describe` reads a
 checkpoint back with torch. GLM-5's dispatcher wants a package that a machine without GPUs lacks: only its presence check
-is answered, its code is never reached.
+is answered, its code is never reached. The diffusion model's attention mask over 32768 positions is not built: it would
+take 20 GB, and is no part of a checkpoint. Sarvam's registry has no row for the norm that this Megatron-Core puts before
+full-rank queries, which stops its import: here that norm keeps the ones that it is made with.
 """
 import json
 import os
@@ -31,8 +33,13 @@ def prepare(target):
     shims.init()
     if target != "0.3.1":
         import megatron.bridge.diffusion.conversion.llada15.llada15_bridge  # noqa: F401
+        import megatron.bridge.diffusion.models.common.nemotron_labs_diffusion_attention as diffusion
+        import megatron.bridge.models.sarvam.sarvam_mla_bridge as sarvam
         import megatron.core.transformer.moe.token_dispatcher as dispatcher
 
+        tasks = sarvam.SarvamMLABridge.build_conversion_tasks
+        sarvam.SarvamMLABridge.build_conversion_tasks = lambda *args: [task for task in tasks(*args) if task is not None]
+        diffusion.compute_block_mask = lambda **sizes: None
         dispatcher.hybrid_ep_dispatch = dispatcher.hybrid_ep_combine = True
 
 
