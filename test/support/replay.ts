@@ -13,6 +13,12 @@ const BYTES: Record<string, number> = {
   float32: 4,
 };
 
+const ONE: Record<string, readonly number[]> = {
+  bfloat16: [0x80, 0x3f],
+  float16: [0x00, 0x3c],
+  float32: [0x00, 0x00, 0x80, 0x3f],
+};
+
 interface Copy {
   tensor: number;
   start: number[];
@@ -39,6 +45,7 @@ interface Form {
   sizes: number[];
   extent: number[];
   copies: Copy[];
+  fill?: 'zero' | 'one';
 }
 interface Item {
   key: number;
@@ -69,6 +76,8 @@ export function replay(plan: PlanLike): Map<string, Replayed> {
       chunks[item.key]?.push([item.offsets, form.sizes]);
       const width = BYTES[key.dtype] ?? 0;
       const chunk = new Uint8Array(product(form.sizes) * width);
+      if (form.fill === 'one')
+        for (let i = 0; i < chunk.length; i += width) chunk.set(ONE[key.dtype] ?? [], i);
       for (const copy of form.copies) {
         const number = item.tensors[copy.tensor] ?? -1;
         const tensor = plan.tensors[number];

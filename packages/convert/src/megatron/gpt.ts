@@ -3,6 +3,7 @@ import type { Target } from '../models/target.js';
 import { queryKeyNorms, selfAttention } from './attention.js';
 import { gatedDeltaNet, isLinearAttention } from './gdn.js';
 import { heterogeneousLayer } from './heterogeneous.js';
+import { type LayerPlace, LayerProviders, predictsDensely } from './layer-sizes.js';
 import { int, norm } from './linear.js';
 import { latentAttention } from './mla.js';
 import { denseMlp, moeMlp } from './mlp.js';
@@ -14,12 +15,17 @@ export function describeGpt(provider: Fields, target: Target, prefix = ''): Mode
   const model = new ModelDescription(prefix);
   const layers = int(provider, 'num_layers');
   const stacked = isStacked(provider);
+  const own = new LayerProviders(provider);
+  const describe = (layer: Scope, place: LayerPlace): void => {
+    const sized = own.of(place);
+    decoderLayer(sized === provider ? layer : layer.with(sized), sized, place, target);
+  };
   wordEmbeddings(model, provider);
   for (let i = 0; i < layers; i += 1) {
     const key = stacked ? 'decoder.layers.' : `decoder.layers.${i}.`;
     const axes = stacked ? [{ index: i, count: layers }] : [];
     const layer = model.scope('decoder.layers.*.', key, i, [i], axes);
-    decoderLayer(layer, provider, i, target);
+    describe(layer, { index: i, predicted: false });
   }
   norm(
     model.scope('decoder.', 'decoder.', 'last'),
@@ -27,13 +33,17 @@ export function describeGpt(provider: Fields, target: Target, prefix = ''): Mode
     int(provider, 'hidden_size'),
     provider,
   );
-  multiTokenPrediction(model, provider, target, (layer) => decoderLayer(layer, provider, layers - 1, target));
+  multiTokenPrediction(model, provider, target, (layer, index) => describe(layer, { index, predicted: true }));
   outputLayer(model, provider);
   return model;
 }
 
-/** Decoder layer number `index`: the provider says which kind of attention and of MLP it has. */
-function decoderLayer(layer: Scope, provider: Fields, index: number, target: Target): void {
+/**
+ * A layer of the decoder, or one like its last layer in a prediction depth: the provider says which kind of attention
+ * and of MLP it has.
+ */
+function decoderLayer(layer: Scope, provider: Fields, place: LayerPlace, target: Target): void {
+  const index = place.predicted ? int(provider, 'num_layers') - 1 : place.index;
   if (provider['heterogeneous_block_specs'] === true) {
     heterogeneousLayer(layer, provider, index);
     return;
@@ -46,7 +56,8 @@ function decoderLayer(layer: Scope, provider: Fields, index: number, target: Tar
     selfAttention(layer, provider);
     queryKeyNorms(layer, provider);
   }
-  if (isMoeLayer(provider, index)) moeMlp(layer, provider);
+  const dense = place.predicted && predictsDensely(provider);
+  if (!dense && isMoeLayer(provider, index)) moeMlp(layer, provider);
   else denseMlp(layer, provider);
 }
 
@@ -54,7 +65,7 @@ function decoderLayer(layer: Scope, provider: Fields, index: number, target: Tar
  * Equal layers share a key with a leading layer axis; a stack that may mix layers keeps the number in the key.
  * The rule of TransformerBlock.sharded_state_dict: a list counts as mixed even when all its entries are equal.
  */
-function isStacked(provider: Fields): boolean {
+export function isStacked(provider: Fields): boolean {
   const mixes = (value: unknown): boolean =>
     Array.isArray(value) || (typeof value === 'bigint' && value > 1n);
   return !(

@@ -16,6 +16,13 @@ export interface LayerSpec {
   readonly queryKeyNorms: 'none' | 'head' | 'heads' | 'sharded';
 }
 
+/** The name of the function that builds the layers; empty where the provider records none. */
+export function specName(provider: Fields): string {
+  const recorded = provider['transformer_layer_spec'] ?? provider['falconh1_stack_spec'] ?? null;
+  const target = isPyMap(recorded) ? recorded['_target_'] : undefined;
+  return typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : '';
+}
+
 /** By the function's name, as run_config.yaml records it in `transformer_layer_spec`. */
 const SPECS: Readonly<Record<string, Partial<LayerSpec>>> = {
   gemma2_layer_spec: { postNorms: true, queryKeyNorms: 'none' },
@@ -24,13 +31,12 @@ const SPECS: Readonly<Record<string, Partial<LayerSpec>>> = {
   olmoe_layer_spec: { queryKeyNorms: 'heads' },
   get_default_falconh1_stack_spec: { attentionNorm: false },
   exaone4_layer_spec: { attentionNorm: false, mlpNorm: false, postNorms: true },
+  gemma4_block_spec: { postNorms: true },
   minimax_m2_layer_spec: { queryKeyNorms: 'sharded' },
 };
 
 export function layerSpec(provider: Fields): LayerSpec {
-  const recorded = provider['transformer_layer_spec'] ?? provider['falconh1_stack_spec'];
-  const target = isPyMap(recorded ?? null) ? (recorded as { _target_?: unknown })._target_ : undefined;
-  const name = typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : '';
+  const name = specName(provider);
   return {
     postNorms: false,
     attentionNorm: true,

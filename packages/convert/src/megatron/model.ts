@@ -24,7 +24,10 @@ export type Split = 'column' | 'row' | 'replicated';
 export type Stage = 'first' | 'last' | number;
 
 export interface Param {
-  /** The module parameter's name with `*` for its indices, as mapping rows spell it. */
+  /**
+   * The module parameter's name with `*` for its indices, as mapping rows spell it. A kind in parentheses tells modules
+   * apart that are filled in other ways: `self_attention(shared)`.
+   */
   readonly name: string;
   /** What the `*` of `name` stand for, left to right. */
   readonly indices: readonly number[];
@@ -133,6 +136,13 @@ export class Scope {
       key: `${key}${path}.${index}.`,
       indices: [...indices, index],
     });
+  }
+
+  /** A submodule of a kind that lies under a key of its own, with the leading axis that layers of its kind share. */
+  kind(path: string, kind: string | null, suffix: string, axes: readonly Axis[]): Scope {
+    const { name, key } = this.#place;
+    const own = `${name}${path}${kind === null ? '' : `(${kind})`}.`;
+    return new Scope(this.#model, { ...this.#place, name: own, key: `${key}${path}_${suffix}.`, axes });
   }
 
   /** The same place, in a layer whose sizes are those of `provider`. */

@@ -11,11 +11,11 @@ export function multiTokenPrediction(
   model: ModelDescription,
   provider: Fields,
   target: Target,
-  lastLayer: (layer: Scope) => void,
+  lastLayer: (layer: Scope, depth: number) => void,
 ): void {
-  eachDepth(model, provider, (_, depth) => {
+  eachDepth(model, provider, (index, depth) => {
     const layer = depth.child('transformer_layer');
-    lastLayer(layer);
+    lastLayer(layer, index);
     // Only the decoder block of 0.3.1 filters this entry out; 0.7.0 filters it here too.
     if (target === '0.3.1') layer.child('self_attention').state('core_attention');
   });

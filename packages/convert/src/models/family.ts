@@ -14,6 +14,10 @@ export type PlainOrigin =
   | string
   /** Per query group: the group's query heads, its key head, its value head. */
   | { readonly qkv: readonly [q: string, k: string, v: string] }
+  /** The same with one gate row a head, repeated over the head, after the group's query heads. */
+  | { readonly qkvGated: readonly [q: string, k: string, v: string, g: string] }
+  /** The same with queries alone: keys and values are zero, since the layer attends to those of an earlier one. */
+  | { readonly qkvQueries: readonly [q: string] }
   /** Gate rows, then up rows. */
   | { readonly gated: readonly [gate: string, up: string] }
   /** Query, key, value, gate, beta and alpha rows of a gated delta net, which the origin interleaves by key head. */
@@ -29,9 +33,13 @@ export type PlainOrigin =
   | { readonly squeezed: readonly [name: string] }
   /** A norm's weight less one, for norms that Megatron centres at zero. */
   | { readonly minusOne: readonly [name: string] }
+  /** A norm that the origin lacks: one everywhere, as Megatron initialises it and the Bridge leaves it. */
+  | { readonly ones: readonly [] }
   /** One expert's part of a tensor that stacks all experts; transposed where a matrix has its inputs first. */
   | { readonly stacked: readonly [name: string] }
   | { readonly stackedTransposed: readonly [name: string] }
+  /** Gate rows, then up rows, each out of a stack of its own. */
+  | { readonly stackedGated: readonly [gate: string, up: string] }
   /** The same, with gate and up outputs in turns. */
   | { readonly alternating: readonly [name: string] }
   | { readonly alternatingTransposed: readonly [name: string] }
@@ -59,6 +67,8 @@ export interface ConfigRules {
   readonly set?: PyMap;
   /** Fields that take more than a copy. They win over `set`. */
   readonly derive?: (hf: HfConfig, model: WholeModel) => Fields;
+  /** The rules of a config.json that is built by another provider class; null where these are meant. */
+  readonly instead?: (config: PyMap) => ConfigRules | null;
   /** Why this version cannot build the model of a config.json, after its name: "has no …"; null where it can. */
   readonly refuses?: (config: PyMap) => string | null;
   /** Rows of this version; they come before the family's. */
@@ -77,6 +87,8 @@ export interface WholeModel {
   readonly dtype: TargetDtype;
   /** The source as the user named it. */
   readonly modelId: string;
+  /** The names of the checkpoint's tensors. */
+  readonly tensors: Iterable<string>;
 }
 
 /** A vision or audio encoder, or the projector behind it. */
@@ -106,7 +118,7 @@ export interface Family {
   /** The Bridge versions that register the architecture, with their rules. */
   readonly config: Partial<Readonly<Record<Target, ConfigRules>>>;
   /** How the decoder is built. */
-  readonly model: 'gpt' | 'hybrid' | 'parallel';
+  readonly model: 'gpt' | 'hybrid' | 'parallel' | 'gemma4';
   readonly rows: readonly MappingRow[];
   /** Source tensors that are left out on purpose. */
   readonly drops?: readonly DropRule[];

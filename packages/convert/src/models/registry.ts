@@ -7,6 +7,7 @@ import { exaone4 } from './families/exaone4.js';
 import { falconH1 } from './families/falcon-h1.js';
 import { gemma, gemma2, gemma3 } from './families/gemma.js';
 import { gemma3Vl } from './families/gemma3-vl.js';
+import { gemma4 } from './families/gemma4.js';
 import { glm4Moe } from './families/glm.js';
 import { glmMoeDsa } from './families/glm-dsa.js';
 import { glm4MoeLite } from './families/glm-lite.js';
@@ -17,20 +18,23 @@ import { llada } from './families/llada.js';
 import { llama } from './families/llama.js';
 import { llamaNemotron } from './families/llama-nemotron.js';
 import { mimo } from './families/mimo.js';
+import { mimoV2Flash } from './families/mimo-v2-flash.js';
 import { minimaxM2 } from './families/minimax.js';
 import { mistral } from './families/mistral.js';
 import { mistral3 } from './families/mistral3.js';
 import { mixtral } from './families/mixtral.js';
 import { nemotron } from './families/nemotron.js';
 import { nemotronH } from './families/nemotron-h.js';
+import { nemotronLabsDiffusion } from './families/nemotron-labs-diffusion.js';
 import { olmoe } from './families/olmoe.js';
 import { qwen2, qwen3 } from './families/qwen.js';
 import { qwen2Moe, qwen3Moe } from './families/qwen-moe.js';
 import { qwen3Vl, qwen3VlMoe, qwen25Vl } from './families/qwen-vl.js';
 import { qwen35, qwen35Moe } from './families/qwen3-5.js';
 import { qwen3Next } from './families/qwen3-next.js';
-import { sarvamMoe } from './families/sarvam.js';
-import type { Family } from './family.js';
+import { sarvamMla, sarvamMoe } from './families/sarvam.js';
+import { step35 } from './families/step3p5.js';
+import type { ConfigRules, Family } from './family.js';
 import { TARGETS, type Target, type TargetChoice } from './target.js';
 
 /** Every family, sorted by its first architecture. */
@@ -50,6 +54,7 @@ export const FAMILIES: readonly Family[] = [
   gemma3,
   gemma3Vl,
   gemma,
+  gemma4,
   glm4Moe,
   glm4vMoe,
   gptOss,
@@ -57,12 +62,14 @@ export const FAMILIES: readonly Family[] = [
   llada,
   llama,
   mimo,
+  mimoV2Flash,
   minimaxM2,
   mistral,
   mistral3,
   mixtral,
   nemotron,
   nemotronH,
+  nemotronLabsDiffusion,
   olmoe,
   qwen2,
   qwen2Moe,
@@ -74,7 +81,9 @@ export const FAMILIES: readonly Family[] = [
   qwen3Next,
   qwen3Vl,
   qwen3VlMoe,
+  sarvamMla,
   sarvamMoe,
+  step35,
 ];
 
 const BY_ARCHITECTURE = new Map(
@@ -116,9 +125,15 @@ export function chooseTarget(family: Family, choice: TargetChoice, config: PyMap
   });
 }
 
+/** A version's rules for a config.json; undefined where it does not register the family. */
+export function rulesFor(family: Family, target: Target, config: PyMap): ConfigRules | undefined {
+  const rules = family.config[target];
+  return rules?.instead?.(config) ?? rules;
+}
+
 /** Why a version cannot build the model; null where it can. */
 function refusal(family: Family, target: Target, config: PyMap): string | null {
-  const rules = family.config[target];
+  const rules = rulesFor(family, target, config);
   if (rules === undefined) return `does not support ${family.architectures[0]}`;
   return rules.refuses?.(config) ?? null;
 }

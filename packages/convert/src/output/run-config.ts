@@ -45,7 +45,8 @@ export function runConfigTree(
     hf_tokenizer_kwargs: kwargs,
     ...('trust_remote_code' in tokenizer ? trusted(kwargs, trustRemoteCode) : {}),
   };
-  sections['model'] = { ...provider, hf_model_id: paths.hfModelId };
+  // A class that declares no such field never writes it.
+  sections['model'] = 'hf_model_id' in provider ? { ...provider, hf_model_id: paths.hfModelId } : provider;
   return sections;
 }
 

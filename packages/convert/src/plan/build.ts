@@ -29,7 +29,7 @@ interface PlacedItem {
   readonly bytes: number;
   readonly rank: number;
   /** Where the item's data begins in the source, so that a file is written in reading order. */
-  readonly first: SourceTensor;
+  readonly first: SourceTensor | undefined;
 }
 
 /** Lays the mapped parameters out as chunks, the chunks as items of files, and numbers everything they refer to. */
@@ -40,12 +40,12 @@ export function buildPlan(input: BuildInput): Plan {
   const forms = new Forms();
   const grids = new Map<Param, readonly Cut[]>();
   const placed: PlacedItem[] = [];
-  for (const { param, kind, dtype, tensors: sources, boxes } of input.mapped) {
+  for (const { param, kind, dtype, tensors: sources, boxes, fill } of input.mapped) {
     for (const cut of memo(grids, kind, () => cuts(kind, input.sizes))) {
       const name = cut.suffix === null ? param.key : `${param.key}.${cut.suffix}`;
       const shape = (): number[] => [...param.axes.map(({ count }) => count), ...cut.shape];
       const key = keys.add(name, () => ({ key: name, dtype, shape: shape() }));
-      const use = forms.use(boxes, cut);
+      const use = forms.use(boxes, cut, fill);
       const used = use.sources.map((source) => {
         const tensor = sources[source] as SourceTensor;
         return tensors.add(tensor, () => planTensor(tensor));
@@ -55,7 +55,7 @@ export function buildPlan(input: BuildInput): Plan {
         item: { key, offsets, form: use.form, tensors: used },
         bytes: product(cut.sizes) * dtypeBytes(dtype),
         rank: layout.rankOf(param.stage, param.expert, cut.tpRank),
-        first: sources[0] as SourceTensor,
+        first: sources[0],
       });
     }
   }
@@ -136,7 +136,7 @@ function distribute(
       bin.bytes += item.bytes;
     }
     for (const [n, bin] of bins.entries()) {
-      bin.tensors.sort(({ first: a }, { first: b }) => a.file - b.file || a.begin - b.begin);
+      bin.tensors.sort(({ first: a }, { first: b }) => (a?.file ?? 0) - (b?.file ?? 0) || (a?.begin ?? 0) - (b?.begin ?? 0));
       const items = [...bin.objects, ...bin.tensors.map(({ item }) => item)];
       if (items.length > 0) files.push({ path: `${ITERATION_DIR}/__${rank}_${n}.distcp`, rank, items });
     }

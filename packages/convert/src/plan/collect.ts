@@ -1,6 +1,6 @@
 import { DTYPES, NemotronError, type TargetDtype } from '@nemotron-convert/core';
 import type { ModelDescription, Param } from '../megatron/model.js';
-import type { DropRule, Family } from '../models/family.js';
+import type { ConfigRules, DropRule, Family } from '../models/family.js';
 import type { Fields } from '../models/provider.js';
 import type { Target } from '../models/target.js';
 import type { SourceTensor } from '../source/tensor.js';
@@ -9,6 +9,7 @@ import { type BlockSize, Dequantizer, isBlockScale } from './dequantize.js';
 import { Kinds, sameShape } from './kind.js';
 import { MappingRegistry } from './match.js';
 import type { Compiled, Need } from './transforms/compiled.js';
+import type { Fill } from './types.js';
 
 /** A parameter joined with the source tensors and boxes that fill it. */
 export interface Mapped {
@@ -18,6 +19,7 @@ export interface Mapped {
   readonly dtype: TargetDtype;
   readonly tensors: readonly SourceTensor[];
   readonly boxes: Compiled['boxes'];
+  readonly fill?: Fill;
 }
 
 /** Source tensors left out on purpose, by reason. */
@@ -33,6 +35,7 @@ export interface Collected {
 
 export interface CollectInput {
   readonly family: Family;
+  readonly rules: ConfigRules;
   readonly target: Target;
   readonly model: ModelDescription;
   readonly provider: Fields;
@@ -50,9 +53,8 @@ const TIED = 'embeddings are tied: Megatron reuses the word embeddings as the ou
  * and its tensors, each tensor has the shape that config.json implies, each source tensor is used or dropped by name.
  */
 export function collect(input: CollectInput): Collected {
-  const { family, target, model, provider, tensors, dtype } = input;
-  const ofTarget = family.config[target]?.rows ?? [];
-  const registry = new MappingRegistry([...ofTarget, ...family.rows], {
+  const { family, rules, model, provider, tensors, dtype } = input;
+  const registry = new MappingRegistry([...(rules.rows ?? []), ...family.rows], {
     layers: Number(provider['num_layers']),
     perDepth: String(provider['mtp_hybrid_override_pattern'] ?? '').length,
   });
@@ -70,7 +72,7 @@ export function collect(input: CollectInput): Collected {
     }
     const kind = kinds.of(param);
     const named = (need: Need): string => registry.fill(need.name, param.indices);
-    const { needs, boxes } = choose(compiler.compile(kind, param, origins), named, tensors);
+    const { needs, boxes, fill } = choose(compiler.compile(kind, param, origins), named, tensors);
     const found: SourceTensor[] = [];
     for (const need of needs) {
       const name = named(need);
@@ -87,7 +89,8 @@ export function collect(input: CollectInput): Collected {
       const filled = dequantizer.dequantize(found, boxes);
       for (const scale of filled.tensors.slice(found.length)) used.add(scale.name);
       const own = param.keepFloat32 ? 'float32' : dtype;
-      mapped.push({ param, kind, dtype: own, tensors: filled.tensors, boxes: filled.boxes });
+      const filling = fill === undefined ? {} : { fill };
+      mapped.push({ param, kind, dtype: own, tensors: filled.tensors, boxes: filled.boxes, ...filling });
     }
   }
   const { drops, unmapped } = leftovers(input, used);
@@ -134,7 +137,7 @@ function drops(
 
 function concrete(param: Param): string {
   let next = 0;
-  return param.name.replaceAll('*', () => String(param.indices[next++]));
+  return param.name.replace(/\(\w+\)/, '').replaceAll('*', () => String(param.indices[next++]));
 }
 
 /** The first choice whose tensors are all there in the shapes it needs, else whose tensors are all there, else the first. */

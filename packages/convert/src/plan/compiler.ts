@@ -25,13 +25,14 @@ export class Compiler {
         provider: param.provider ?? this.#provider,
       };
       return choices.map((origin) => {
-        const { needs, boxes } = compile(origin, context);
-        return { needs, boxes: this.#shared(boxes) };
+        const { needs, boxes, fill } = compile(origin, context);
+        const shared = this.#shared(boxes, fill);
+        return fill === undefined ? { needs, boxes: shared } : { needs, boxes: shared, fill };
       });
     });
   }
 
-  #shared(boxes: Compiled['boxes']): Compiled['boxes'] {
-    return memo(this.#boxes, JSON.stringify(boxes), () => boxes);
+  #shared(boxes: Compiled['boxes'], fill: Compiled['fill']): Compiled['boxes'] {
+    return memo(this.#boxes, JSON.stringify([boxes, fill]), () => boxes);
   }
 }

@@ -1,7 +1,7 @@
 import { memo } from '@nemotron-convert/core';
 import { type Box, clip } from './box.js';
 import type { Cut } from './grid.js';
-import type { Form, FormCopy } from './types.js';
+import type { Fill, Form, FormCopy } from './types.js';
 
 /** A form by its number, and which of the parameter's sources its copies count. */
 export interface FormUse {
@@ -15,12 +15,12 @@ export class Forms {
   readonly #known = new Map<readonly Box<number>[], Map<Cut, FormUse>>();
 
   /** The form of what a cut holds of a parameter's boxes. Both are known again by identity. */
-  use(boxes: readonly Box<number>[], cut: Cut): FormUse {
+  use(boxes: readonly Box<number>[], cut: Cut, fill?: Fill): FormUse {
     const ofBoxes = memo(this.#known, boxes, () => new Map<Cut, FormUse>());
-    return memo(ofBoxes, cut, () => this.#add(boxes, cut));
+    return memo(ofBoxes, cut, () => this.#add(boxes, cut, fill));
   }
 
-  #add(boxes: readonly Box<number>[], cut: Cut): FormUse {
+  #add(boxes: readonly Box<number>[], cut: Cut, fill: Fill | undefined): FormUse {
     const sources: number[] = [];
     const position = (source: number): number => {
       const at = sources.indexOf(source);
@@ -35,7 +35,8 @@ export class Forms {
       if (op === undefined) copies.push(copy);
       else copies.push({ ...copy, op: 'scale' in op ? { ...op, scale: position(op.scale) } : op });
     }
-    const form = this.values.push({ sizes: cut.sizes, extent: cut.windowSize, copies }) - 1;
+    const whole = { sizes: cut.sizes, extent: cut.windowSize, copies };
+    const form = this.values.push(fill === undefined ? whole : { ...whole, fill }) - 1;
     return { form, sources };
   }
 }

@@ -28,6 +28,9 @@ export interface FormCopy {
   readonly op?: BoxOp<number>;
 }
 
+/** What elements hold that no copy covers. */
+export type Fill = 'zero' | 'one';
+
 /**
  * How a chunk is filled, whatever its tensors: `extent` is the iteration space of the copies, in the payload's row-major
  * order. Chunks of equal layers and experts share one.
@@ -36,7 +39,7 @@ export interface Form {
   readonly sizes: readonly number[];
   readonly extent: readonly number[];
   readonly copies: readonly FormCopy[];
-  readonly fill?: 'zero';
+  readonly fill?: Fill;
 }
 
 /** A chunk of a tensor; `tensors` are indices into the plan's. */

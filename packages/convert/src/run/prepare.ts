@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { isPyMap, type PyMap } from '@nemotron-convert/core';
 import { describeEncoders } from '../megatron/encoders/index.js';
+import { describeGemma4 } from '../megatron/gemma4.js';
 import { describeGpt } from '../megatron/gpt.js';
 import { describeHybrid } from '../megatron/hybrid.js';
 import { describeParallel } from '../megatron/parallel.js';
@@ -8,7 +9,7 @@ import type { ConfigRules, Family } from '../models/family.js';
 import { fillDefaults, HfConfig } from '../models/hf-config.js';
 import { attributes } from '../models/hf-object.js';
 import { buildProvider, type Fields } from '../models/provider.js';
-import { chooseTarget, findFamily } from '../models/registry.js';
+import { chooseTarget, findFamily, rulesFor } from '../models/registry.js';
 import { gatherRope } from '../models/rope.js';
 import type { Target } from '../models/target.js';
 import type { ResolvedOptions } from '../options.js';
@@ -36,7 +37,12 @@ export interface Prepared {
   readonly tokenizerKwargs: PyMap;
 }
 
-const DESCRIBE = { gpt: describeGpt, hybrid: describeHybrid, parallel: describeParallel } as const;
+const DESCRIBE = {
+  gpt: describeGpt,
+  hybrid: describeHybrid,
+  parallel: describeParallel,
+  gemma4: describeGemma4,
+} as const;
 
 /** Source headers and options in, the whole plan out. `targetPath` is the absolute path of the checkpoint's root. */
 export function prepare(source: Source, options: ResolvedOptions, targetPath: string): Prepared {
@@ -44,17 +50,19 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
   const family = findFamily(architecture, source.configPath, source.families);
   const target = chooseTarget(family, options.target, source.config);
   const { block } = readQuantization(source.dir, source.config, source.tensors);
-  const rules = family.config[target];
+  const rules = rulesFor(family, target, source.config);
   if (rules === undefined) throw new TypeError(`${architecture} has no rules for ${target}`);
   const hf = configOf(source, family, rules, target);
   const whole = new HfConfig(source.config, source.configPath);
-  const about = { whole, target, dtype: options.dtype, modelId: options.hfModelId };
+  const tensors = source.tensors.keys();
+  const about = { whole, target, dtype: options.dtype, modelId: options.hfModelId, tensors };
   const provider = buildProvider(hf, rules, about, options.sizes);
   checkSizes(options.sizes, provider, family.model !== 'gpt');
   const model = DESCRIBE[family.model](provider, target, family.prefix);
   describeEncoders(model, rules.encoders ?? [], { whole, provider, target });
   const { mapped, drops } = collect({
     family,
+    rules,
     target,
     model,
     provider,

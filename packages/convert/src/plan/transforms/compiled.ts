@@ -1,6 +1,7 @@
 import type { Axis } from '../../megatron/model.js';
 import type { Fields } from '../../models/provider.js';
 import { type Box, product, rowMajor } from '../box.js';
+import type { Fill } from '../types.js';
 
 /** A tensor that a transform needs, with the shape that config.json implies for it. */
 export interface Need {
@@ -14,6 +15,8 @@ export interface Need {
 export interface Compiled {
   readonly needs: readonly Need[];
   readonly boxes: readonly Box<number>[];
+  /** What the rest holds where the boxes leave some. */
+  readonly fill?: Fill;
 }
 
 /** A transform with its sizes: the parameter's whole shape, its place among the experts, the finished provider. */

@@ -5,9 +5,10 @@ import { gated } from './gated.js';
 import { gdn, gdnSeparate } from './gdn.js';
 import { minusOne } from './minus-one.js';
 import { mxfp4, mxfp4Alternating } from './mxfp4.js';
-import { qkv, qkvJoined } from './qkv.js';
+import { ones } from './ones.js';
+import { qkv, qkvGated, qkvJoined, qkvQueries } from './qkv.js';
 import { squeezed } from './squeezed.js';
-import { alternating, alternatingTransposed, stacked, stackedTransposed } from './stacked.js';
+import { alternating, alternatingTransposed, stacked, stackedGated, stackedTransposed } from './stacked.js';
 import { swapped } from './swapped.js';
 import { transposed } from './transposed.js';
 
@@ -22,11 +23,15 @@ const TRANSFORMS = {
   minusOne,
   mxfp4,
   mxfp4Alternating,
+  ones,
   qkv,
+  qkvGated,
   qkvJoined,
+  qkvQueries,
   squeezed,
   swapped,
   stacked,
+  stackedGated,
   stackedTransposed,
   transposed,
 } as const satisfies Record<string, Transform>;

@@ -1,5 +1,5 @@
 import { type Box, product } from '../box.js';
-import type { Compiled, TransformContext } from './compiled.js';
+import { type Compiled, rows, type TransformContext } from './compiled.js';
 
 /** How a tensor that stacks all experts holds the matrix of one. */
 interface Layout {
@@ -18,6 +18,17 @@ export function stacked(names: readonly string[], context: TransformContext): Co
 export function stackedTransposed(names: readonly string[], context: TransformContext): Compiled {
   const layout = { transposed: true };
   return { needs: need(names, context, layout), boxes: boxes(context, layout) };
+}
+
+/** Gate rows, then up rows of an expert, each out of a tensor [experts, rows, inputs]. */
+export function stackedGated(names: readonly string[], context: TransformContext): Compiled {
+  const [outputs = 0, inputs = 0] = context.shape;
+  const { index, count } = expertOf(context);
+  const half = outputs / 2;
+  return {
+    needs: names.map((name) => ({ name, shape: [count, half, inputs] })),
+    boxes: names.map((_, i) => rows(i, index * half, half, i * half, [inputs])),
+  };
 }
 
 /** Gate and up rows of an expert out of a tensor [experts, outputs, …] that has them in turns. */
