@@ -33,7 +33,9 @@ export function describeGpt(provider: Fields, target: Target, prefix = ''): Mode
     int(provider, 'hidden_size'),
     provider,
   );
-  multiTokenPrediction(model, provider, target, (layer, index) => describe(layer, { index, predicted: true }));
+  multiTokenPrediction(model, provider, target, (layer, index) =>
+    describe(layer, { index, predicted: true }),
+  );
   outputLayer(model, provider);
   return model;
 }

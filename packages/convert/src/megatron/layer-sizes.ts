@@ -35,7 +35,10 @@ export class LayerProviders {
   of(place: LayerPlace): Fields {
     if (this.#sizes === undefined) return this.#provider;
     const sizes = this.#sizes(this.#provider, place);
-    return memo(this.#known, Object.values(sizes).join(' '), () => ({ ...this.#provider, ...sizes }));
+    return memo(this.#known, Object.values(sizes).map(String).join(' '), () => ({
+      ...this.#provider,
+      ...sizes,
+    }));
   }
 }
 

@@ -136,7 +136,9 @@ function distribute(
       bin.bytes += item.bytes;
     }
     for (const [n, bin] of bins.entries()) {
-      bin.tensors.sort(({ first: a }, { first: b }) => (a?.file ?? 0) - (b?.file ?? 0) || (a?.begin ?? 0) - (b?.begin ?? 0));
+      bin.tensors.sort(
+        ({ first: a }, { first: b }) => (a?.file ?? 0) - (b?.file ?? 0) || (a?.begin ?? 0) - (b?.begin ?? 0),
+      );
       const items = [...bin.objects, ...bin.tensors.map(({ item }) => item)];
       if (items.length > 0) files.push({ path: `${ITERATION_DIR}/__${rank}_${n}.distcp`, rank, items });
     }
