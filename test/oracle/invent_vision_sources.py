@@ -24,6 +24,16 @@ PIXTRAL = dict(hidden_size=16, intermediate_size=20, num_hidden_layers=2, num_at
 IDS = dict(image_token_id=60, video_token_id=61, vision_start_token_id=62, vision_end_token_id=63)
 LLAMA4 = {"rope_type": "yarn", "rope_theta": 1000000.0, "factor": 16.0, "original_max_position_embeddings": 16, "max_position_embeddings": 64, "beta_fast": 32.0, "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1}
 GLM = dict(TEXT, use_qk_norm=False, head_dim=8, moe_intermediate_size=12, n_routed_experts=3, num_experts_per_tok=2, n_shared_experts=1, n_group=1, topk_group=1, partial_rotary_factor=0.5, rope_scaling=MROPE)
+DELTA = dict(head_dim=16, linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=8, linear_value_head_dim=8, rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 0]})
+HYBRID = dict(TEXT, num_hidden_layers=4, **DELTA)
+MIXED = dict(HYBRID, num_experts=3, num_experts_per_tok=2, moe_intermediate_size=12, shared_expert_intermediate_size=20)
+EXAONE_EYE = dict(QWEN_EYE, num_heads=4, num_key_value_heads=2, fullatt_block_indexes=[1])
+EXAONE = dict(TEXT, model_type="exaone4", head_dim=8, sliding_window=16, bos_token_id=1, eos_token_id=2, pad_token_id=0)
+WHISPER = dict(d_model=16, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=20, num_mel_bins=8, max_source_positions=20)
+ERNIE = dict(TEXT, num_hidden_layers=3, moe_num_experts=3, moe_k=2, moe_intermediate_size=[12, 8], moe_num_shared_experts=2, use_bias=False, rope_parameters={"rope_type": "default", "rope_theta": 500000.0, "mrope_section": [1, 1, 2]}, tie_word_embeddings=False)
+GEMMA4_EYE = dict(hidden_size=16, intermediate_size=20, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, head_dim=8, patch_size=2, position_embedding_size=16)
+GEMMA4 = dict(TEXT, num_hidden_layers=6, head_dim=8, global_head_dim=16, sliding_window=16, hidden_size_per_layer_input=0, vocab_size_per_layer_input=72)
+OMNI_EAR = dict(WHISPER, n_window=4, output_dim=32)
 
 # name: family, text configuration, vision configuration, the rest of the configuration, then a function that edits the checkpoint
 SOURCES = {
@@ -33,6 +43,21 @@ SOURCES = {
     "qwen3-vl-b": ("Qwen3VL", dict(TEXT, head_dim=16, num_key_value_heads=1, num_hidden_layers=3, attention_bias=True, tie_word_embeddings=True, rope_scaling=MROPE), dict(QWEN3_EYE, depth=3, deepstack_visual_indexes=[1]), dict(tie_word_embeddings=True)),
     "qwen3-vl-moe-a": ("Qwen3VLMoe", dict(TEXT, head_dim=8, num_experts=3, num_experts_per_tok=2, moe_intermediate_size=12, rope_scaling=MROPE), QWEN3_EYE, IDS),
     "qwen3-vl-moe-b": ("Qwen3VLMoe", dict(TEXT, head_dim=16, num_hidden_layers=3, num_experts=5, num_experts_per_tok=3, moe_intermediate_size=20, rope_scaling=MROPE, rope_theta=1000000.0), dict(QWEN3_EYE, depth=3, deepstack_visual_indexes=[2]), {}),
+    "qwen3-5-vl-a": ("Qwen3_5", HYBRID, dict(QWEN_EYE, num_position_embeddings=16), IDS),
+    "qwen3-5-vl-b": ("Qwen3_5", dict(HYBRID, num_hidden_layers=3, layer_types=["full_attention", "linear_attention", "full_attention"], num_key_value_heads=4, vocab_size=77), dict(QWEN_EYE, depth=3, num_position_embeddings=9), dict(tie_word_embeddings=True), "predict"),
+    "qwen3-5-vl-moe-a": ("Qwen3_5Moe", MIXED, dict(QWEN_EYE, num_position_embeddings=16), {}, "predict"),
+    "qwen3-5-vl-moe-b": ("Qwen3_5Moe", dict(MIXED, num_hidden_layers=2, layer_types=["linear_attention", "full_attention"], num_experts=4), dict(QWEN_EYE, depth=1, num_position_embeddings=16), IDS),
+    "qwen3-5-tokens-a": ("Qwen3_5", HYBRID, dict(QWEN_EYE, num_position_embeddings=16), dict(num_labels=3), "classify"),
+    "exaone4-5-a": ("Exaone4_5_", dict(EXAONE, layer_types=["sliding_attention", "full_attention"]), EXAONE_EYE, {}),
+    "exaone4-5-b": ("Exaone4_5_", dict(EXAONE, num_hidden_layers=4, vocab_size=77, num_key_value_heads=4), dict(EXAONE_EYE, depth=3, num_key_value_heads=4), IDS),
+    "qwen2-audio-a": ("Qwen2Audio", dict(TEXT, model_type="qwen2"), None, dict(audio_config=WHISPER)),
+    "qwen2-audio-b": ("Qwen2Audio", dict(TEXT, model_type="qwen2", num_hidden_layers=3, vocab_size=77, rope_theta=500000.0), None, dict(audio_config=dict(WHISPER, encoder_layers=1, encoder_ffn_dim=24), audio_token_index=60)),
+    "ernie4-5-vl-a": ("Ernie4_5_VLMoe", ERNIE, dict(depth=2, hidden_size=16, num_heads=2, intermediate_size=20, patch_size=2), dict(tie_word_embeddings=False)),
+    "ernie4-5-vl-b": ("Ernie4_5_VLMoe", dict(ERNIE, num_hidden_layers=2, mlp_layer_types=["sparse", "dense"], moe_num_experts=4, moe_intermediate_size=[8, 16], num_key_value_heads=4), dict(depth=1, hidden_size=32, num_heads=4, intermediate_size=24, patch_size=2), dict(tie_word_embeddings=False)),
+    "gemma4-vl-a": ("Gemma4", dict(GEMMA4, num_key_value_heads=2), GEMMA4_EYE, {}),
+    "gemma4-vl-moe-a": ("Gemma4", dict(GEMMA4, enable_moe_block=True, num_experts=4, top_k_experts=2, moe_intermediate_size=12, num_global_key_value_heads=1, attention_k_eq_v=True), GEMMA4_EYE, {}),
+    "qwen2-5-omni-a": ("Qwen2_5Omni", None, None, dict(thinker_config=dict(text_config=dict(TEXT, rope_parameters=dict(MROPE, rope_theta=1000000.0)), vision_config=QWEN_EYE, audio_config=OMNI_EAR), enable_audio_output=False)),
+    "qwen3-omni-a": ("Qwen3OmniMoe", None, None, dict(thinker_config=dict(text_config=dict(TEXT, head_dim=8, num_experts=3, num_experts_per_tok=2, moe_intermediate_size=12, rope_parameters=dict(MROPE, rope_theta=1000000.0)), vision_config=QWEN3_EYE, audio_config=dict(OMNI_EAR, downsample_hidden_size=8)), enable_audio_output=False)),
     "gemma3-vl-a": ("Gemma3", dict(TEXT, head_dim=16, sliding_window=16), SIGLIP, dict(mm_tokens_per_image=4)),
     "gemma3-vl-b": ("Gemma3", dict(TEXT, head_dim=8, num_hidden_layers=6, num_key_value_heads=1, query_pre_attn_scalar=24, rope_scaling={"rope_type": "linear", "factor": 8.0}), dict(SIGLIP, num_hidden_layers=1, num_attention_heads=4), dict(mm_tokens_per_image=16, boi_token_index=50, eoi_token_index=51, image_token_index=52)),
     "mistral3-a": ("Mistral3", dict(TEXT, model_type="mistral", hidden_size=4, num_attention_heads=32, num_key_value_heads=8, head_dim=128, rope_parameters=LLAMA4), PIXTRAL, {}),
@@ -49,6 +74,29 @@ def flatten(folder, config):
             config.setdefault(key, value)
 
 
+def predict(folder, config):
+    """A multi-token prediction layer like the decoder's last one."""
+    tensors = load_file(f"{folder}/model.safetensors")
+    text = config["text_config"]
+    text["mtp_num_hidden_layers"] = 1
+    hidden, last = text["hidden_size"], f"model.language_model.layers.{text['num_hidden_layers'] - 1}."
+    generator = torch.Generator().manual_seed(1)
+    shapes = {f"mtp.layers.0.{name.removeprefix(last)}": tensor.shape for name, tensor in tensors.items() if name.startswith(last)}
+    shapes |= {"mtp.fc.weight": (hidden, 2 * hidden), "mtp.norm.weight": (hidden,), "mtp.pre_fc_norm_embedding.weight": (hidden,), "mtp.pre_fc_norm_hidden.weight": (hidden,)}
+    for name, shape in shapes.items():
+        tensors[name] = torch.empty(shape).uniform_(-0.08, 0.08, generator=generator).bfloat16()
+    save_file(tensors, f"{folder}/model.safetensors", metadata={"format": "pt"})
+
+
+def classify(folder, config):
+    """A head over labels in the place of the output layer."""
+    tensors = load_file(f"{folder}/model.safetensors")
+    head = tensors.pop("lm_head.weight")
+    tensors["score.weight"], tensors["score.bias"] = head[:3].clone(), head[4, :3].clone()
+    save_file(tensors, f"{folder}/model.safetensors", metadata={"format": "pt"})
+    config["architectures"] = ["Qwen3_5ForTokenClassification"]
+
+
 def processor(folder):
     """What an image processor reads; a conversion leaves it alone."""
     with open(f"{folder}/preprocessor_config.json", "w") as file:
@@ -56,8 +104,8 @@ def processor(folder):
 
 
 def make(folder, family, text, vision, rest, edit=None):
-    config_class = getattr(T, f"{family}Config")
-    config = config_class(text_config=text, vision_config=vision, **rest)
+    parts = {"text_config": text, "vision_config": vision}
+    config = getattr(T, f"{family}Config")(**{key: part for key, part in parts.items() if part is not None}, **rest)
     model = getattr(T, f"{family}ForConditionalGeneration")(config).to(torch.bfloat16)
     generator = torch.Generator().manual_seed(zlib.crc32(os.path.basename(folder).encode()))
     with torch.no_grad():
@@ -74,7 +122,7 @@ def make(folder, family, text, vision, rest, edit=None):
     for part in (written, *(value for value in written.values() if isinstance(value, dict))):
         if "dtype" in part:
             part["torch_dtype"] = part.pop("dtype")
-    written.get("text_config", {})["torch_dtype"] = "bfloat16"
+    written.get("thinker_config", written)["text_config"]["torch_dtype"] = "bfloat16"
     # Which part says it depends on the version of transformers that writes.
     written["tie_word_embeddings"] = rest.get("tie_word_embeddings", False)
     written["architectures"] = [type(model).__name__]

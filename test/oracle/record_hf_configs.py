@@ -25,6 +25,8 @@ CLASSES = {
     "qwen2_5_vl": ["Qwen2_5_VLTextConfig", "Qwen2_5_VLVisionConfig"],
     "qwen3_vl": ["Qwen3VLTextConfig", "Qwen3VLVisionConfig"],
     "qwen3_vl_moe": ["Qwen3VLMoeTextConfig", "Qwen3VLMoeVisionConfig"],
+    "qwen3_5": ["Qwen3_5TextConfig", "Qwen3_5VisionConfig"],
+    "qwen3_5_moe": ["Qwen3_5MoeTextConfig", "Qwen3_5MoeVisionConfig"],
     "siglip": ["SiglipVisionConfig"],
 }
 

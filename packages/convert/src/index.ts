@@ -1,6 +1,15 @@
 export type { OnProgress, ProgressEvent } from '@nemotron-convert/core';
 export { type EventStream, NemotronError, streamEvents } from '@nemotron-convert/core';
-export type { ConfigRules, DropRule, Family, MappingRow, Origin, PlainOrigin } from './models/family.js';
+export type {
+  ConfigRules,
+  DropRule,
+  Encoder,
+  Family,
+  MappingRow,
+  Origin,
+  PlainOrigin,
+  WholeModel,
+} from './models/family.js';
 export { HfConfig } from './models/hf-config.js';
 export { listModels, type ModelRow } from './models/list.js';
 export type { Fields } from './models/provider.js';

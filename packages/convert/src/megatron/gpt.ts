@@ -92,9 +92,16 @@ export function wordEmbeddings(model: ModelDescription, provider: Fields): void 
     .param('word_embeddings.weight', shape, { split: 'column' });
 }
 
-/** The output layer of an untied model. */
+/** The output layer of an untied model, or the head over labels that a classifier has in its place. */
 export function outputLayer(model: ModelDescription, provider: Fields): void {
+  const last = model.scope('', '', 'last');
+  if (typeof provider['num_labels'] === 'bigint') {
+    const labels = int(provider, 'num_labels');
+    last.param('output_layer.weight', [labels, int(provider, 'hidden_size')]);
+    last.param('output_layer.bias', [labels]);
+    return;
+  }
   if (provider['share_embeddings_and_output_weights'] === true) return;
   const shape = [int(provider, 'vocab_size'), int(provider, 'hidden_size')];
-  model.scope('', '', 'last').param('output_layer.weight', shape, { split: 'column' });
+  last.param('output_layer.weight', shape, { split: 'column' });
 }

@@ -31,6 +31,7 @@ import { qwen2, qwen3 } from './families/qwen.js';
 import { qwen2Moe, qwen3Moe } from './families/qwen-moe.js';
 import { qwen3Vl, qwen3VlMoe, qwen25Vl } from './families/qwen-vl.js';
 import { qwen35, qwen35Moe } from './families/qwen3-5.js';
+import { qwen35MoeVl, qwen35TokenClassification, qwen35Vl } from './families/qwen3-5-vl.js';
 import { qwen3Next } from './families/qwen3-next.js';
 import { sarvamMla, sarvamMoe } from './families/sarvam.js';
 import { step35 } from './families/step3p5.js';
@@ -77,6 +78,9 @@ export const FAMILIES: readonly Family[] = [
   qwen3Moe,
   qwen35,
   qwen35Moe,
+  qwen35MoeVl,
+  qwen35TokenClassification,
+  qwen35Vl,
   qwen25Vl,
   qwen3Next,
   qwen3Vl,

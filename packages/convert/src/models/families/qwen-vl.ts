@@ -28,7 +28,7 @@ const SET: PyMap = {
 };
 
 /** Numbers of the special tokens, with the ones of the published models for keys that config.json lacks. */
-function tokens(at: HfConfig, ids: Readonly<Record<string, bigint>>): Fields {
+export function tokens(at: HfConfig, ids: Readonly<Record<string, bigint>>): Fields {
   return Object.fromEntries(Object.entries(ids).map(([key, id]) => [key, attribute(at, key, id)]));
 }
 
@@ -40,12 +40,12 @@ const VISION_TOKENS = {
   video_token_id: 151656n,
 };
 
-function visionConfig(hfClass: string, { whole, target }: WholeModel, set: PyMap = {}): PyMap {
+export function visionConfig(hfClass: string, { whole, target }: WholeModel, set: PyMap = {}): PyMap {
   return hfObject(hfClass, target, whole.map('vision_config') ?? {}, set);
 }
 
 /** Older files name the whole model's type in the vision part, which transformers 5 corrects. */
-function corrected({ whole, target }: WholeModel): PyMap {
+export function corrected({ whole, target }: WholeModel): PyMap {
   const type = whole.map('vision_config')?.['model_type'];
   const own = whole.get('model_type');
   return target !== '0.3.1' && typeof own === 'string' && type === own ? { model_type: `${own}_vision` } : {};

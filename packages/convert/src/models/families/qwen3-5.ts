@@ -14,32 +14,33 @@ import { endRows, ROTARY_BUFFERS } from '../rows.js';
 import { attentionPattern } from './qwen3-next.js';
 
 const LAYER = 'decoder.layers.*';
-const FROM = 'model.layers.*';
 const MTP = 'mtp.layers.*.transformer_layer';
 const PREDICTED = 'mtp.layers.*';
 
 const at = `${LAYER}.self_attention`;
-const delta = `${FROM}.linear_attn`;
 
-const DELTA: readonly MappingRow[] = [
-  [`${at}.in_proj.layer_norm_weight`, `${FROM}.input_layernorm.weight`],
-  [
-    `${at}.in_proj.weight`,
-    {
-      gdnSeparate: [
-        `${delta}.in_proj_qkv.weight`,
-        `${delta}.in_proj_z.weight`,
-        `${delta}.in_proj_b.weight`,
-        `${delta}.in_proj_a.weight`,
-      ],
-    },
-  ],
-  [`${at}.conv1d.weight`, `${delta}.conv1d.weight`],
-  [`${at}.dt_bias`, `${delta}.dt_bias`],
-  [`${at}.A_log`, `${delta}.A_log`],
-  [`${at}.out_norm.weight`, { minusOne: [`${delta}.norm.weight`] }],
-  [`${at}.out_proj.weight`, `${delta}.out_proj.weight`],
-];
+function deltaRows(from: string): readonly MappingRow[] {
+  const delta = `${from}.linear_attn`;
+  return [
+    [`${at}.in_proj.layer_norm_weight`, `${from}.input_layernorm.weight`],
+    [
+      `${at}.in_proj.weight`,
+      {
+        gdnSeparate: [
+          `${delta}.in_proj_qkv.weight`,
+          `${delta}.in_proj_z.weight`,
+          `${delta}.in_proj_b.weight`,
+          `${delta}.in_proj_a.weight`,
+        ],
+      },
+    ],
+    [`${at}.conv1d.weight`, `${delta}.conv1d.weight`],
+    [`${at}.dt_bias`, `${delta}.dt_bias`],
+    [`${at}.A_log`, `${delta}.A_log`],
+    [`${at}.out_norm.weight`, { minusOne: [`${delta}.norm.weight`] }],
+    [`${at}.out_proj.weight`, `${delta}.out_proj.weight`],
+  ];
+}
 
 const PREDICTION: readonly MappingRow[] = [
   ['mtp.layers.*.eh_proj.weight', 'mtp.fc.weight'],
@@ -100,7 +101,7 @@ const SET: PyMap = {
   hetereogenous_dist_checkpoint: true,
 };
 
-function common(hf: HfConfig): Fields {
+export function qwen35Fields(hf: HfConfig): Fields {
   return {
     ...attentionPattern(hf),
     add_qkv_bias: hf.get('attention_bias'),
@@ -109,7 +110,7 @@ function common(hf: HfConfig): Fields {
   };
 }
 
-const COPY = [
+export const QWEN35_COPY = [
   'linear_conv_kernel_dim',
   'linear_key_head_dim',
   'linear_value_head_dim',
@@ -117,15 +118,31 @@ const COPY = [
   'linear_num_value_heads',
 ].map((name) => [name, name] as const);
 
-const SHARED_ROWS: readonly MappingRow[] = [
-  ...endRows('model'),
-  ...attentionLayerRows(LAYER, FROM),
-  ...queryKeyNormLayerRows(LAYER, FROM),
-  ...DELTA,
-  ...PREDICTION,
-];
+/** The rows that dense models and mixtures share, rooted at `root` in the Hugging Face checkpoint. */
+function sharedRows(root: string): readonly MappingRow[] {
+  const from = `${root}.layers.*`;
+  return [
+    ...endRows(root),
+    ...attentionLayerRows(LAYER, from),
+    ...queryKeyNormLayerRows(LAYER, from),
+    ...deltaRows(from),
+    ...PREDICTION,
+  ];
+}
 
-const UNPREDICTED = {
+export function qwen35Rows(root: string): readonly MappingRow[] {
+  return [
+    ...sharedRows(root),
+    ...denseLayerRows(LAYER, `${root}.layers.*`),
+    ...denseLayerRows(MTP, PREDICTED),
+  ];
+}
+
+export function qwen35MoeRows(root: string): readonly MappingRow[] {
+  return [...sharedRows(root), ...mixture(LAYER, `${root}.layers.*`), ...mixture(MTP, PREDICTED)];
+}
+
+export const UNPREDICTED = {
   tensors: /^mtp\./,
   reason: 'config.json names no multi-token prediction layers',
 };
@@ -140,9 +157,9 @@ export const qwen35: Family = {
     num_hidden_layers: 32n,
     num_key_value_heads: 4n,
   },
-  config: { '0.7.0': { provider: 'GPTModelProvider', copy: COPY, set: SET, derive: common } },
+  config: { '0.7.0': { provider: 'GPTModelProvider', copy: QWEN35_COPY, set: SET, derive: qwen35Fields } },
   model: 'gpt',
-  rows: [...SHARED_ROWS, ...denseLayerRows(LAYER, FROM), ...denseLayerRows(MTP, PREDICTED)],
+  rows: qwen35Rows('model'),
   drops: [ROTARY_BUFFERS, UNPREDICTED],
 };
 
@@ -163,7 +180,7 @@ export const qwen35Moe: Family = {
   config: {
     '0.7.0': {
       provider: 'GPTModelProvider',
-      copy: [...COPY, ['shared_expert_intermediate_size', 'moe_shared_expert_intermediate_size']],
+      copy: [...QWEN35_COPY, ['shared_expert_intermediate_size', 'moe_shared_expert_intermediate_size']],
       set: {
         ...SET,
         moe_shared_expert_gate: true,
@@ -173,10 +190,10 @@ export const qwen35Moe: Family = {
         moe_token_dispatcher_type: 'alltoall',
         moe_permute_fusion: true,
       },
-      derive: common,
+      derive: qwen35Fields,
     },
   },
   model: 'gpt',
-  rows: [...SHARED_ROWS, ...mixture(LAYER, FROM), ...mixture(MTP, PREDICTED)],
+  rows: qwen35MoeRows('model'),
   drops: [ROTARY_BUFFERS, UNPREDICTED],
 };
