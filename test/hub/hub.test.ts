@@ -67,10 +67,12 @@ const settings = (env: Record<string, string> = {}) =>
 const bring = async (id = 'org/model', env: Record<string, string> = {}) => {
   const parsed = parseHubId(id);
   if (parsed === undefined) throw new Error(`${id} is no id`);
-  return resolveHub(parsed, await settings(env), {
+  const snapshot = await resolveHub(parsed, await settings(env), {
     pieceBytes: PIECE,
     onProgress: (event) => notes.push(event),
   });
+  await snapshot.weights?.fetch(await snapshot.weights.absent());
+  return snapshot;
 };
 const failure = async (work: Promise<unknown>): Promise<NemotronError> => {
   const error = await work.then(

@@ -99,7 +99,11 @@ describe.skipIf('reason' in found)(title, () => {
 
   test('what we fill, Python reads offline', async () => {
     const cache = join(home, 'ours');
-    const { dir } = await resolveHub(ID, await hubSettings({ HF_HOME: cache, HF_ENDPOINT: hub.endpoint }));
+    const { dir, weights } = await resolveHub(
+      ID,
+      await hubSettings({ HF_HOME: cache, HF_ENDPOINT: hub.endpoint }),
+    );
+    await weights?.fetch(weights.files);
     const before = hub.seen.length;
     const seen = await python(cache, true);
     expect(seen).toBe(dir);

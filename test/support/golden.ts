@@ -89,7 +89,7 @@ export function openFixture(dir: string): Source {
     dir,
     configPath,
     config: parsePythonJson(readFileSync(configPath, 'utf8')) as PyMap,
-    files: headers.map(({ bytes }, i) => ({ path: files[i] as string, bytes, modifiedMs: 0 })),
+    files: headers.map(({ bytes }, i) => ({ path: files[i] as string, bytes, version: 0 })),
     tensors,
     tokenizer: [],
   };

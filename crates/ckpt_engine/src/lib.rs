@@ -16,6 +16,7 @@ mod layout;
 mod pack;
 mod plan;
 mod read;
+mod ready;
 mod run;
 mod scales;
 mod segment;

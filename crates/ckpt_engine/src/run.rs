@@ -6,11 +6,12 @@ use crate::disk::{Disk, SystemDisk, WriteMode};
 use crate::index::write_index;
 use crate::journal::{Journal, Resumed};
 use crate::layout::{FileLayout, Layout};
-use crate::plan::Plan;
+use crate::plan::{Plan, SourceFile};
+use crate::ready::AbsentFile;
 use crate::workers::{Workers, segment_size};
 use crate::writer::Writer;
 use ckpt_safetensors::{ReadMode, Source};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -31,6 +32,9 @@ pub struct Options {
     pub sync: bool,
     /// Where finished segments are noted, so that another run of the same plan goes on from there.
     pub journal: Option<JournalOptions>,
+    /// Numbers of the sources that can be read now: only what needs no others is written, and another run with the
+    /// same journal goes on from there. `None` for all.
+    pub ready: Option<HashSet<usize>>,
 }
 
 pub struct JournalOptions {
@@ -68,6 +72,8 @@ pub struct Report {
     pub memory: usize,
     pub read_mode: ReadMode,
     pub write_mode: WriteMode,
+    /// Numbers of the sources that are needed for what is not written yet; empty when the files are complete.
+    pub waiting: Vec<usize>,
     /// Files of this run with their lengths.
     pub files: Vec<(String, u64)>,
 }
@@ -108,7 +114,7 @@ pub fn execute_on(
 ) -> Result<Report, Error> {
     let began = Instant::now();
     let Prepared { checked, layout } = prepared;
-    let sources = open_sources(disk, checked, options.read_mode)?;
+    let sources = open_sources(disk, checked, options)?;
     let journal = options.journal.as_ref().map(|journal| {
         Journal::open(&options.root.join(&journal.path), &journal.digest, segment_size(layout))
     });
@@ -143,6 +149,7 @@ pub fn execute_on(
         memory: work.memory,
         read_mode: if work.direct_refused { ReadMode::Pread } else { options.read_mode },
         write_mode: mine().next().map_or(WriteMode::Buffered, |(_, writer)| writer.mode()),
+        waiting: work.waiting.into_iter().collect(),
         files,
     })
 }
@@ -162,12 +169,17 @@ pub fn index_on(disk: &dyn Disk, prepared: &Prepared, root: &Path, sync: bool) -
     Ok(files.iter().map(|(_, bytes)| bytes).sum())
 }
 
-fn open_sources(disk: &dyn Disk, checked: &Checked, mode: ReadMode) -> Result<Vec<Source>, Error> {
-    let open = |path: &Path, bytes| {
-        let failed = |source| ckpt_safetensors::Error::Io { path: path.to_path_buf(), source };
-        Ok(Source::new(path, bytes, mode, disk.open(path).map_err(failed)?)?)
+fn open_sources(disk: &dyn Disk, checked: &Checked, options: &Options) -> Result<Vec<Source>, Error> {
+    let open = |(number, file): (usize, &SourceFile)| {
+        let SourceFile { path, bytes } = file;
+        let failed = |source| ckpt_safetensors::Error::Io { path: path.clone(), source };
+        let file = match &options.ready {
+            Some(ready) if !ready.contains(&number) => Box::new(AbsentFile { bytes: *bytes }),
+            _ => disk.open(path).map_err(failed)?,
+        };
+        Ok(Source::new(path, *bytes, options.read_mode, file)?)
     };
-    checked.plan.sources.iter().map(|source| open(&source.path, source.bytes)).collect()
+    checked.plan.sources.iter().enumerate().map(open).collect()
 }
 
 /// One writer for each file of the plan; `None` for those of other ranks.

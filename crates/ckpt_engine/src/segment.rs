@@ -10,6 +10,13 @@ use crate::plan::{Item, TensorItem};
 use crc32fast::Hasher;
 use std::ops::Range;
 
+/// A range of a target file.
+pub struct Segment {
+    pub file: usize,
+    pub begin: u64,
+    pub length: usize,
+}
+
 /// What filling a segment needs besides its bytes.
 pub struct Work<'a> {
     pub checked: &'a Checked,

@@ -8,10 +8,12 @@ use crate::fill::Filler;
 use crate::journal::{Journal, Resumed, SegmentRecord};
 use crate::layout::{FileLayout, Layout};
 use crate::plan::Item;
+use crate::ready::{Split, split};
 use crate::run::{Control, Options, Progress};
-use crate::segment::Work;
+use crate::segment::{Segment, Work};
 use crate::writer::Writer;
 use ckpt_safetensors::Source;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -29,12 +31,6 @@ const SCRATCH_PART: usize = 4;
 const MOST_THREADS: usize = 16;
 const TICK: Duration = Duration::from_millis(100);
 
-struct Segment {
-    file: usize,
-    begin: u64,
-    length: usize,
-}
-
 /// What the workers did.
 pub struct Done {
     pub bytes_read: u64,
@@ -42,6 +38,8 @@ pub struct Done {
     pub threads: usize,
     pub memory: usize,
     pub direct_refused: bool,
+    /// Sources that unfinished segments need.
+    pub waiting: BTreeSet<usize>,
 }
 
 pub struct Workers<'a> {
@@ -62,6 +60,7 @@ pub struct Workers<'a> {
     failure: Mutex<Option<Error>>,
     journal: Option<Journal>,
     bytes_resumed: u64,
+    waiting: BTreeSet<usize>,
 }
 
 impl<'a> Workers<'a> {
@@ -86,6 +85,10 @@ impl<'a> Workers<'a> {
         });
         let segments: Vec<Segment> =
             segments.filter(|segment| !resumed.segments.contains(&(segment.file, segment.begin))).collect();
+        let Split { now: segments, waiting } = match &options.ready {
+            Some(ready) => split(segments, checked, layout, ready),
+            None => Split { now: segments, waiting: BTreeSet::new() },
+        };
         let board = CrcBoard::default();
         let bytes_resumed = resumed.records.iter().map(|record| record.payload).sum();
         for record in resumed.records {
@@ -109,6 +112,7 @@ impl<'a> Workers<'a> {
             failure: Mutex::new(None),
             journal,
             bytes_resumed,
+            waiting,
         }
     }
 
@@ -144,6 +148,7 @@ impl<'a> Workers<'a> {
                 threads: self.threads,
                 memory: self.threads * worker_memory(self.segment),
                 direct_refused: self.direct_refused.load(Ordering::Relaxed),
+                waiting: self.waiting.clone(),
             }),
         }
     }

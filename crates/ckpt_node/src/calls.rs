@@ -136,6 +136,7 @@ pub fn run_plan<'env>(
             "memory": report.memory,
             "readMode": report.read_mode.name(),
             "writeMode": report.write_mode.name(),
+            "waiting": report.waiting,
         })
         .to_string())
     })

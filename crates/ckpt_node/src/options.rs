@@ -22,6 +22,8 @@ pub struct BindingExecuteOptions {
     pub journal: Option<String>,
     /// Identity of the plan.
     pub digest: Option<String>,
+    /// Numbers of the sources that can be read now; all when absent.
+    pub ready: Option<Vec<u32>>,
 }
 
 impl BindingExecuteOptions {
@@ -48,6 +50,7 @@ impl BindingExecuteOptions {
             write_mode,
             sync: self.sync.unwrap_or(true),
             journal: self.journal.zip(self.digest).map(|(path, digest)| JournalOptions { path, digest }),
+            ready: self.ready.map(|ready| ready.into_iter().map(|number| number as usize).collect()),
         })
     }
 }

@@ -9,7 +9,7 @@ export type WriteMode = 'auto' | 'direct' | 'dontcache' | 'buffered';
 
 /** What a conversion is asked to do. Everything but the two paths has a default. */
 export interface ConvertOptions {
-  /** A local directory with config.json, *.safetensors and tokenizer files. */
+  /** A local directory with config.json, *.safetensors and tokenizer files, or `org/name[@revision]` on the Hub. */
   readonly hfModelId: string;
   /** The checkpoint directory to create; must be absent or empty. */
   readonly megatronPath: string;
@@ -36,6 +36,10 @@ export interface ConvertOptions {
   readonly memory?: number;
   readonly readMode?: ReadMode;
   readonly writeMode?: WriteMode;
+  /** Of a model on the Hub: converts files that are complete while others are coming. */
+  readonly stream?: boolean;
+  /** Of a model on the Hub: false removes each weight file once nothing is left to convert from it; implies `stream`. */
+  readonly keepSource?: boolean;
 }
 
 export interface ResolvedOptions {
@@ -52,6 +56,8 @@ export interface ResolvedOptions {
   readonly memory: number | undefined;
   readonly readMode: ReadMode;
   readonly writeMode: WriteMode;
+  readonly stream: boolean;
+  readonly keepSource: boolean;
 }
 
 /** Fills defaults and refuses values outside their choices. Throws OPTION_INVALID. */
@@ -63,6 +69,10 @@ export function resolveOptions(options: ConvertOptions): ResolvedOptions {
       hint: 'leave device_map unset; the bytes are the same on every device',
     });
   }
+  const ranks = ranksOf(options.ranks ?? null);
+  const verify = choice('verify', options.verify ?? 'structural', ['none', 'structural', 'full']);
+  const keepSource = options.keepSource ?? true;
+  if (!keepSource) checkUnkept(ranks, verify);
   return {
     hfModelId: text('hf_model_id', options.hfModelId),
     megatronPath: text('megatron_path', options.megatronPath),
@@ -75,14 +85,34 @@ export function resolveOptions(options: ConvertOptions): ResolvedOptions {
       etp: size('etp', options.etp),
     },
     trustRemoteCode: options.trustRemoteCode ?? true,
-    ranks: ranksOf(options.ranks ?? null),
+    ranks,
     fresh: options.fresh ?? false,
-    verify: choice('verify', options.verify ?? 'structural', ['none', 'structural', 'full']),
+    verify,
     threads: options.threads === undefined ? undefined : size('threads', options.threads),
     memory: options.memory,
     readMode: choice('read_mode', options.readMode ?? 'auto', ['auto', 'direct', 'pread', 'mmap']),
     writeMode: choice('write_mode', options.writeMode ?? 'auto', ['auto', 'direct', 'dontcache', 'buffered']),
+    stream: options.stream ?? !keepSource,
+    keepSource,
   };
+}
+
+/** What else needs the weights while they are being removed. */
+function checkUnkept(ranks: RankOf | null, verify: VerifyChoice): void {
+  const invalid = (why: string, hint: string) =>
+    new NemotronError('OPTION_INVALID', `keep_source=false: ${why}`, {
+      facts: { option: 'keep_source', found: false },
+      hint,
+    });
+  if (ranks !== null) {
+    throw invalid(
+      `${ranks.world} ranks share the source, and one would remove what another still reads`,
+      'leave it out, or convert with one process',
+    );
+  }
+  if (verify === 'full') {
+    throw invalid('verify=full reads the source again', 'use verify=structural, or keep the source');
+  }
 }
 
 /** One process alone is no sharing. */

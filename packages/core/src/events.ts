@@ -13,6 +13,7 @@ export type ProgressEvent =
   | { readonly kind: 'warning'; readonly code: string; readonly message: string }
   | { readonly kind: 'note'; readonly message: string };
 
+/** Phases are begun in this order; a download and a conversion may go on at once. */
 export type Phase = 'resolve' | 'download' | 'plan' | 'convert' | 'verify' | 'publish';
 
 export type OnProgress = (event: ProgressEvent) => void;

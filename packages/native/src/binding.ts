@@ -41,6 +41,7 @@ export interface BindingOptions {
   sync?: boolean;
   journal?: string;
   digest?: string;
+  ready?: readonly number[];
 }
 
 export interface BindingProgress {

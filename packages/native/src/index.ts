@@ -30,6 +30,8 @@ export interface ExecuteOptions {
   /** File of the journal, relative to the root: a run of the plan with the same `digest` goes on from it. */
   readonly journal?: string;
   readonly digest?: string;
+  /** Numbers of the plan's sources that can be read now; all when absent. What needs others is left to another run. */
+  readonly ready?: readonly number[];
 }
 
 export interface Progress {
@@ -56,6 +58,8 @@ export interface ExecuteReport extends PlannedFiles {
   /** What was used: `pread`, `direct` or `mmap`; `direct`, `dontcache` or `buffered`. */
   readonly readMode: string;
   readonly writeMode: string;
+  /** Numbers of the sources that are needed for what is not written yet; empty when the files are complete. */
+  readonly waiting: readonly number[];
 }
 
 /** Writes the archives and `.metadata` of a plan whose files are complete: only with it they are a checkpoint. */

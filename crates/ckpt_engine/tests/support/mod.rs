@@ -128,6 +128,7 @@ impl Case {
             write_mode: None,
             sync: false,
             journal: None,
+            ready: None,
         }
     }
 

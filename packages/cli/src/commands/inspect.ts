@@ -20,7 +20,7 @@ export async function inspect(words: readonly string[], io: Io): Promise<number>
     io.out.write(jsonText(stats));
     return 0;
   }
-  const found = await convert.inspect(path);
+  const found = await convert.inspect(path, { env: io.env });
   if (switches.has('json')) {
     io.out.write(jsonText(found));
     return 0;

@@ -27,8 +27,9 @@ export async function plan(words: readonly string[], io: Io): Promise<number> {
   const { source, output, layout, copies, drops } = summary;
   const sizes = Object.entries(layout).map(([name, size]) => `${name}=${size}`);
   const fit = output.free >= output.bytes ? '' : `: ${formatBytes(output.bytes - output.free)} too little`;
+  const download = source.missing === 0 ? '' : `, ${formatBytes(source.missing)} of it to download`;
   const rows: readonly (readonly [string, string])[] = [
-    ['source', `${source.path} (${source.files} files, ${formatBytes(source.bytes)})`],
+    ['source', `${source.path} (${source.files} files, ${formatBytes(source.bytes)}${download})`],
     ['model', `${summary.architecture}, ${summary.parameters.toLocaleString('en')} parameters`],
     ['writes for', `Megatron-Bridge ${summary.target}, ${sizes.join(' ')}`],
     ['target', `${output.path} (${output.files.length} files, ${formatBytes(output.bytes)})`],

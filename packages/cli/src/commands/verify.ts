@@ -26,6 +26,7 @@ export async function verify(words: readonly string[], io: Io): Promise<number> 
   const report = await interruptible((signal) =>
     convert.verify({
       path,
+      env: io.env,
       signal,
       ...(mode === undefined ? {} : { mode }),
       ...(against === undefined ? {} : { against }),

@@ -36,6 +36,22 @@ test('and a line each ten seconds of a long one', () => {
   );
 });
 
+test('a download and a conversion that go on at once have their lines, and each its last one', () => {
+  let now = 0;
+  const parts: string[] = [];
+  const output = { write: (text: string) => void parts.push(text), isTty: false, columns: 80 };
+  const { onProgress } = progress(output, () => now);
+  for (let at = 0; at <= 100; at += 1) {
+    now = at;
+    onProgress({ kind: 'bytes', phase: 'download', done: at * 1e9, total: 100e9 });
+    if (at >= 50) onProgress({ kind: 'bytes', phase: 'convert', done: 20e9 + (at - 50) * 1e9, total: 70e9 });
+  }
+  const last = (phase: string) => parts.filter((part) => part.startsWith(phase)).at(-1);
+  expect(last('download')).toContain('100%');
+  // The bytes that a resumed conversion begins with came in no time.
+  expect(last('convert')).toBe('convert 100% 70.0 GB/70.0 GB 1.00 GB/s eta 0:00\n');
+});
+
 test('a terminal has one live line, ten times a second at most, cut at its width', () => {
   const parts = written(true, 10, 0.01);
   const live = parts.filter((part) => part.includes('convert'));

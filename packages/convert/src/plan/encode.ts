@@ -15,7 +15,7 @@ export function encodePlan(plan: Plan): Uint8Array {
  * bytes to equal places, so one can finish what the other began.
  */
 export function conversionDigest(encoded: Uint8Array, source: Source): string {
-  const files = source.files.map(({ path, bytes, modifiedMs }) => [path, bytes, modifiedMs]);
+  const files = source.files.map(({ path, bytes, version }) => [path, bytes, version]);
   return createHash('sha256')
     .update(encoded)
     .update(JSON.stringify([ENGINE_REVISION, files]))

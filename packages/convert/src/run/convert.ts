@@ -17,9 +17,12 @@ import { Staging } from '../output/staging.js';
 import { checkTarget, refuseContent } from '../output/target-path.js';
 import type { Drop } from '../plan/collect.js';
 import { conversionDigest, encodePlan } from '../plan/encode.js';
+import type { Plan } from '../plan/types.js';
 import { openSource, type Source } from '../source/open.js';
+import { executeFetching } from './fetching.js';
 import { type Prepared, prepare } from './prepare.js';
 import { writeSideFiles } from './side-files.js';
+import { requireSpace } from './space.js';
 
 export interface Context {
   /** The variables of the Hugging Face Hub (HF_HOME, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE, proxies). */
@@ -66,6 +69,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
 
   emit({ kind: 'phase', phase: 'resolve' });
   const source = await openSource(resolved.hfModelId, context);
+  if (!resolved.keepSource) checkRemovable(source, emit);
   const targetPath = await checkTarget(resolved.megatronPath, source.dir);
   if (resolved.ranks === null) await refuseContent(targetPath);
 
@@ -81,9 +85,13 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   const work = async (): Promise<Written> => {
     const staging = await Staging.open(targetPath, { digest, fresh: resolved.fresh, ranks: resolved.ranks });
     try {
-      if (!staging.resumed) await staging.requireSpace(bytes);
+      await requireSpace(staging, staging.resumed ? 0 : bytes, downloadOf(source, prepared.plan, resolved));
       emit({ kind: 'phase', phase: 'convert' });
-      const report = await run(plan, staging, digest, resolved, context);
+      const round = (ready?: readonly number[]) => run(plan, staging, digest, resolved, context, ready);
+      const { stream, keepSource } = resolved;
+      const report = await (source.weights === undefined
+        ? round()
+        : executeFetching(round, source.weights, { stream, keepSource, signal: context.signal }));
 
       let verifySeconds = 0;
       emit({ kind: 'phase', phase: 'publish' });
@@ -102,7 +110,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
       } else {
         await staging.release();
       }
-      const { files: _, ...io } = report;
+      const { files: _, waiting: __, ...io } = report;
       return { published, verifySeconds, ...io };
     } catch (error) {
       await staging.release();
@@ -169,6 +177,7 @@ function run(
   digest: string,
   { threads, memory, readMode, writeMode, ranks }: ResolvedOptions,
   { onProgress, signal }: Context,
+  ready: readonly number[] | undefined,
 ): Promise<ExecuteReport> {
   const options: ExecuteOptions = {
     root: staging.root,
@@ -179,6 +188,7 @@ function run(
     ...(ranks === null ? {} : { rank: ranks.rank }),
     ...(threads === undefined ? {} : { threads }),
     ...(memory === undefined ? {} : { memory }),
+    ...(ready === undefined ? {} : { ready }),
   };
   return execute(plan, options, {
     ...(onProgress === undefined
@@ -186,6 +196,26 @@ function run(
       : { onProgress: (progress) => onProgress({ kind: 'bytes', phase: 'convert', ...progress }) }),
     ...(signal === undefined ? {} : { signal }),
   });
+}
+
+/** The weights that the plan reads, when they may have to be downloaded. */
+function downloadOf({ weights }: Source, { tensors }: Plan, { keepSource }: ResolvedOptions) {
+  if (weights === undefined) return undefined;
+  const read = new Set(tensors.map(({ source }) => source));
+  return { weights, files: weights.files.filter((_, number) => read.has(number)), keepSource };
+}
+
+/** Only what can be downloaded again is ever removed. */
+function checkRemovable({ dir, hub, weights }: Source, emit: OnProgress): void {
+  if (hub === undefined) {
+    throw new NemotronError('OPTION_INVALID', `keep_source=false: ${dir} is a directory of yours`, {
+      facts: { option: 'keep_source', found: false, path: dir },
+      hint: 'leave it out: only what was downloaded from the Hub is removed',
+    });
+  }
+  if (weights === undefined) {
+    emit({ kind: 'note', message: 'keep_source=false: offline, the source is kept' });
+  }
 }
 
 /** Verifies what is about to be published. A mismatch keeps the work apart from a later run's. */

@@ -4,7 +4,7 @@ import { dtypeBytes } from '@nemotron-convert/core';
 import {
   inspectCheckpoint,
   inspectSafetensors,
-  type SafetensorsFile,
+  type TensorInfo,
   type TensorStats,
   inspectTensor as tensorStats,
 } from '@nemotron-convert/native';
@@ -12,6 +12,7 @@ import { iterationDir } from '../output/iteration.js';
 import { readProvenance } from '../output/provenance.js';
 import { architectureOf } from '../source/architecture.js';
 import { openSource } from '../source/open.js';
+import type { Context } from './convert.js';
 
 export interface InspectedTensor {
   readonly name: string;
@@ -31,23 +32,22 @@ export interface Inspection {
 }
 
 /** What a path holds; headers and indices are read, no tensor data. */
-export async function inspect(path: string): Promise<Inspection> {
+export async function inspect(path: string, context: Context = {}): Promise<Inspection> {
   if (path.endsWith('.safetensors')) {
     const files = await inspectSafetensors([path]);
     return {
       path,
       kind: 'safetensors file',
-      tensors: files.flatMap(headers),
+      tensors: files.flatMap(({ tensors }) => tensors.map(described)),
       facts: files[0]?.metadata ?? {},
     };
   }
   if (await isMegatron(path)) return inspectMegatron(path);
-  const source = await openSource(path);
-  const files = await inspectSafetensors(source.files.map((file) => file.path));
+  const source = await openSource(path, context);
   return {
     path: source.dir,
     kind: 'Hugging Face checkpoint',
-    tensors: files.flatMap(headers),
+    tensors: [...source.tensors.values()].map(described),
     facts: {
       architecture: architectureOf(source),
       files: source.files.length,
@@ -93,12 +93,6 @@ async function isMegatron(path: string): Promise<boolean> {
   );
 }
 
-function headers(file: SafetensorsFile): InspectedTensor[] {
-  return file.tensors.map(({ name, dtype, shape, begin, end }) => ({
-    name,
-    dtype,
-    shape,
-    bytes: end - begin,
-    chunks: 1,
-  }));
+function described({ name, dtype, shape, begin, end }: TensorInfo): InspectedTensor {
+  return { name, dtype, shape, bytes: end - begin, chunks: 1 };
 }

@@ -17,7 +17,13 @@ export interface PlanSummary {
   readonly architecture: string;
   /** The Megatron-Bridge version that would be written for. */
   readonly target: string;
-  readonly source: { readonly path: string; readonly files: number; readonly bytes: number };
+  /** `missing`: bytes that would be downloaded. */
+  readonly source: {
+    readonly path: string;
+    readonly files: number;
+    readonly bytes: number;
+    readonly missing: number;
+  };
   readonly layout: { readonly tp: number; readonly pp: number; readonly ep: number; readonly etp: number };
   readonly output: {
     readonly path: string;
@@ -42,11 +48,12 @@ export async function plan(options: ConvertOptions, context: Context = {}): Prom
   const prepared = prepare(source, resolved, path);
   const encoded = encodePlan(prepared.plan);
   const { files } = await loadPlan(encoded);
+  const missing = (await source.weights?.missingBytes(await source.weights.absent())) ?? 0;
   return {
     digest: conversionDigest(encoded, source),
     architecture: prepared.architecture,
     target: prepared.target,
-    source: { path: source.dir, files: source.files.length, bytes: sum(source.files) },
+    source: { path: source.dir, files: source.files.length, bytes: sum(source.files), missing },
     layout: resolved.sizes,
     output: { path, files, bytes: sum(files), free: await freeBytes(path) },
     tensors: prepared.plan.keys.length,

@@ -6,12 +6,14 @@ import { iterationDir } from '../output/iteration.js';
 import { type Provenance, readProvenance } from '../output/provenance.js';
 import { encodePlan } from '../plan/encode.js';
 import { openSource } from '../source/open.js';
+import { bringWeights } from './bring.js';
+import type { Context } from './convert.js';
 import { prepare } from './prepare.js';
 
 export const VERIFY_MODES = ['structural', 'full'] as const;
 export type VerifyMode = (typeof VERIFY_MODES)[number];
 
-export interface VerifyOptions {
+export interface VerifyOptions extends Context {
   /** A checkpoint or one of its iteration directories. */
   readonly path: string;
   /** Structural: index, headers, coverage and CRCs. Full: every element is derived from the source again. */
@@ -20,7 +22,6 @@ export interface VerifyOptions {
   readonly against?: string;
   /** How the checkpoint was laid out, where no conversion.json tells. */
   readonly options?: Pick<ConvertOptions, 'dtype' | 'target' | 'tp' | 'pp' | 'ep' | 'etp'>;
-  readonly signal?: AbortSignal;
 }
 
 export interface VerifyReport extends Findings {
@@ -45,7 +46,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 
 async function planAgain(path: string, options: VerifyOptions): Promise<LoadedPlan> {
   const record = await readProvenance(path);
-  const source = options.against ?? record?.source.id;
+  const source = options.against ?? (record === null ? undefined : recordedSource(record));
   if (source === undefined) {
     throw new NemotronError('OPTION_INVALID', `a full verification of ${path} needs its source`, {
       facts: { path },
@@ -58,7 +59,14 @@ async function planAgain(path: string, options: VerifyOptions): Promise<LoadedPl
     ...recorded(record),
     ...options.options,
   });
-  return loadPlan(encodePlan(prepare(await openSource(source), resolved, dirname(path)).plan));
+  const opened = await openSource(source, options);
+  await bringWeights(opened, options.signal);
+  return loadPlan(encodePlan(prepare(opened, resolved, dirname(path)).plan));
+}
+
+/** A branch of the Hub may have moved since: what counts is its commit then. */
+function recordedSource({ source: { id, commit } }: Provenance): string {
+  return commit === undefined ? id : `${id.split('@')[0]}@${commit}`;
 }
 
 function recorded(record: Provenance | null): Partial<ConvertOptions> {

@@ -1,6 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import {
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
 import { type HubId, isCommit } from './hub-id.js';
 import type { HubFile } from './hub-list.js';
 
@@ -58,6 +69,19 @@ export class ModelCache {
     return (await sizeOf(join(this.snapshot(commit), file.name))) === file.bytes;
   }
 
+  /** Takes a file out of a snapshot, and its blob out of the cache unless another snapshot shows it. */
+  async remove(commit: string, file: HubFile): Promise<void> {
+    await rm(join(this.snapshot(commit), file.name), { force: true });
+    const commits = await readdir(join(this.dir, 'snapshots'));
+    for (const other of commits.filter((name) => name !== commit)) {
+      const dir = this.snapshot(other);
+      for (const name of await readdir(dir).catch(() => [])) {
+        if ((await blobNameOf(join(dir, name))) === file.etag) return;
+      }
+    }
+    await rm(join(this.blobs, file.etag), { force: true });
+  }
+
   /** Puts a blob into a snapshot: a relative link, or where there are no links, the file itself. */
   async link(commit: string, file: HubFile): Promise<void> {
     const place = join(this.snapshot(commit), file.name);
@@ -72,6 +96,12 @@ export class ModelCache {
     }
     await rename(fresh, place);
   }
+}
+
+/** The name of the blob that a file of a snapshot is; undefined for one that is no link. */
+export async function blobNameOf(path: string): Promise<string | undefined> {
+  const target = await readlink(path).catch(() => undefined);
+  return target === undefined ? undefined : basename(target);
 }
 
 export async function sizeOf(path: string): Promise<number | undefined> {

@@ -18,38 +18,82 @@ export interface Download {
   /** Called with the bytes that arrived. */
   readonly onBytes: (bytes: number) => void;
   readonly pieceBytes?: number | undefined;
+  /** Waited for before a file is begun. */
+  readonly admit?: ((file: HubFile) => Promise<void>) | undefined;
+  /** Called with each file once its blob is complete, while others are still coming. */
+  readonly onFile?: ((file: HubFile) => Promise<void>) | undefined;
 }
 
 interface Work {
   readonly blob: PartialBlob;
   readonly left: Set<Piece>;
   attempts: number;
+  isTold: boolean;
 }
 
-/** Downloads files into the blobs of a cache, in ranges over several connections, and checks each one's hash. */
+/**
+ * Downloads files into the blobs of a cache, in ranges over several connections, and checks each one's hash. Files are
+ * begun in their order; the pieces of a few are under way at once.
+ */
 export async function downloadBlobs(files: readonly HubFile[], download: Download): Promise<void> {
   const works = files.map((file) => {
     const blob = new PartialBlob(download.cache.blobs, file, download.pieceBytes);
-    return { blob, left: new Set<Piece>(), attempts: 0 };
+    return { blob, left: new Set<Piece>(), attempts: 0, isTold: false };
   });
   const locations = new Locations(download);
   const queue: { work: Work; piece: Piece }[] = [];
-  for (const work of works) await enqueue(work, queue, download);
-
   const failures: unknown[] = [];
-  const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined && failures.length === 0; next = queue.shift()) {
-      const { work, piece } = next;
-      const { blob } = work;
-      if (await download.cache.hasBlob(blob.file)) continue;
-      if (!(await blob.finished()).has(piece.index)) await fetchPiece(blob, piece, locations, download);
-      work.left.delete(piece);
-      if (work.left.size === 0 && !(await blob.publish())) await enqueue(work, queue, download);
+  let fail: (error: unknown) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => undefined);
+  const begun = works.values();
+  let refilling: Promise<boolean> | undefined;
+  /** Puts the pieces of the next file into the queue; false when there is none. */
+  const refill = async (): Promise<boolean> => {
+    while (queue.length === 0) {
+      const work = begun.next().value;
+      if (work === undefined) return false;
+      await Promise.race([download.admit?.(work.blob.file), failed]);
+      await enqueue(work, queue, download);
+    }
+    return true;
+  };
+  const nextPiece = async () => {
+    for (;;) {
+      const next = queue.shift();
+      if (next !== undefined) return next;
+      refilling ??= refill().finally(() => {
+        refilling = undefined;
+      });
+      if (!(await refilling)) return queue.shift();
     }
   };
-  const caught = (): Promise<void> => worker().catch((error: unknown) => void failures.push(error));
+  const worker = async (): Promise<void> => {
+    for (
+      let next = await nextPiece();
+      next !== undefined && failures.length === 0;
+      next = await nextPiece()
+    ) {
+      const { work, piece } = next;
+      const { blob } = work;
+      const isThere = await download.cache.hasBlob(blob.file);
+      if (!isThere && !(await blob.finished()).has(piece.index)) {
+        await fetchPiece(blob, piece, locations, download);
+      }
+      work.left.delete(piece);
+      if (isThere || (work.left.size === 0 && (await blob.publish()))) await complete(work, download);
+      else if (work.left.size === 0) await enqueue(work, queue, download);
+    }
+  };
+  const caught = (): Promise<void> =>
+    worker().catch((error: unknown) => {
+      failures.push(error);
+      fail(error);
+    });
   try {
-    await Promise.all(Array.from({ length: Math.min(CONNECTIONS, queue.length) }, caught));
+    await Promise.all(Array.from({ length: CONNECTIONS }, caught));
     if (failures.length > 0) throw failures[0];
   } finally {
     await Promise.all(works.map(({ blob }) => blob.close()));
@@ -58,10 +102,17 @@ export async function downloadBlobs(files: readonly HubFile[], download: Downloa
   }
 }
 
+/** Tells of a complete file, once: several of its pieces may find it there. */
+async function complete(work: Work, { onFile }: Download): Promise<void> {
+  if (work.isTold) return;
+  work.isTold = true;
+  await onFile?.(work.blob.file);
+}
+
 /** Puts the pieces of a file that are not complete into the queue; all of it when a hash was wrong. */
 async function enqueue(work: Work, queue: { work: Work; piece: Piece }[], download: Download): Promise<void> {
   const { blob } = work;
-  if (await download.cache.hasBlob(blob.file)) return;
+  if (await download.cache.hasBlob(blob.file)) return complete(work, download);
   if (work.attempts === HASH_ATTEMPTS) {
     throw new NemotronError('HUB_CORRUPT', `${blob.file.name}: its hash is not ${blob.file.etag}`, {
       facts: { file: blob.file.name, expected: blob.file.etag },
@@ -78,10 +129,21 @@ async function enqueue(work: Work, queue: { work: Work; piece: Piece }[], downlo
   }
 }
 
-/** Fetches one piece; a cut connection is taken up where it ended. */
+/** Fetches one piece and notes that it is there. */
 async function fetchPiece(
   blob: PartialBlob,
   piece: Piece,
+  locations: Locations,
+  download: Download,
+): Promise<void> {
+  await fetchRange(blob, piece, locations, download);
+  await blob.finish(piece);
+}
+
+/** Fetches a range of a file; a cut connection is taken up where it ended. */
+export async function fetchRange(
+  blob: PartialBlob,
+  piece: Pick<Piece, 'begin' | 'end'>,
   locations: Locations,
   download: Download,
 ): Promise<void> {
@@ -113,7 +175,6 @@ async function fetchPiece(
     }
     if (at < piece.end) throw new Transient(`${url.host} ended ${blob.file.name} early`);
   });
-  await blob.finish(piece);
 }
 
 function isDiskError(cause: unknown): boolean {
@@ -121,7 +182,7 @@ function isDiskError(cause: unknown): boolean {
 }
 
 /** Where the Hub's redirects have led for each file: storage hosts sign an address that serves many ranges. */
-class Locations {
+export class Locations {
   readonly #known = new Map<HubFile, URL>();
 
   constructor(private readonly download: Download) {}

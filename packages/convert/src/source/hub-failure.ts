@@ -59,3 +59,22 @@ function waitOf(headers: IncomingHttpHeaders): number | undefined {
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
   return Number.isFinite(ms) ? Math.max(ms, 0) : undefined;
 }
+
+/** What a full, read-only or foreign cache directory does to a download. */
+export async function onCache<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      throw new NemotronError('HUB_NO_SPACE', `${path}: the disk is full`, { facts: { path }, cause });
+    }
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR') {
+      throw new NemotronError('HUB_CACHE_PERMISSION', `${path} cannot be written (${code})`, {
+        facts: { path },
+        cause,
+      });
+    }
+    throw cause;
+  }
+}

@@ -56,8 +56,7 @@ export class PartialBlob {
   }
 
   async write(chunk: Buffer, position: number): Promise<void> {
-    this.#handle ??= open(this.#data, constants.O_CREAT | constants.O_RDWR);
-    const handle = await this.#handle;
+    const handle = await this.#opened();
     let written = 0;
     while (written < chunk.length) {
       const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, position + written);
@@ -65,8 +64,24 @@ export class PartialBlob {
     }
   }
 
+  #opened(): Promise<FileHandle> {
+    this.#handle ??= open(this.#data, constants.O_CREAT | constants.O_RDWR);
+    return this.#handle;
+  }
+
   async finish(piece: Piece): Promise<void> {
     await appendFile(this.#journal, `${piece.index}\n`);
+  }
+
+  /** Where the bytes are until they are published. */
+  get path(): string {
+    return this.#data;
+  }
+
+  /** Gives the data its final length, with holes where nothing has come yet. */
+  async stretch(): Promise<void> {
+    const handle = await this.#opened();
+    if ((await handle.stat()).size < this.file.bytes) await handle.truncate(this.file.bytes);
   }
 
   /** Bytes on disk already. */

@@ -3,25 +3,29 @@ import { formatBytes, NemotronError, type OnProgress } from '@nemotron-convert/c
 import { readIndex, weightFiles } from './files.js';
 import { ModelCache } from './hub-cache.js';
 import { downloadBlobs } from './hub-download.js';
+import { onCache } from './hub-failure.js';
 import { HubClient } from './hub-http.js';
 import type { HubId } from './hub-id.js';
 import { fileUrl, type HubFile, listModel } from './hub-list.js';
 import { PartialBlob } from './hub-partial.js';
 import type { HubSettings } from './hub-settings.js';
+import { HubWeights } from './hub-weights.js';
 import { isTokenizerFile } from './tokenizer-files.js';
 
 export interface HubContext {
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called with a snapshot that has everything but the weights; what it throws saves the download. */
+  /** Called with a snapshot that has everything but the weights. */
   readonly beforeWeights?: (dir: string) => Promise<void>;
   readonly pieceBytes?: number;
 }
 
 export interface Snapshot {
-  /** A directory with everything that a conversion reads. */
+  /** A directory with everything that a conversion reads, but for weights that are still to come. */
   readonly dir: string;
   readonly commit: string;
+  /** The weights, where the Hub was reached; otherwise all of them are in the directory. */
+  readonly weights?: HubWeights;
 }
 
 const DESCRIPTIONS = [
@@ -32,9 +36,9 @@ const DESCRIPTIONS = [
 ];
 
 /**
- * Brings a model from the Hub into the cache: only what a conversion reads, only what is not there yet. Offline, and
- * when the Hub cannot be reached, what an earlier run or Python left in the cache serves. Throws the HUB_ errors,
- * SOURCE_SHARD_MISSING and SOURCE_INDEX_INVALID.
+ * Brings a model from the Hub into the cache, but for the weights: only what a conversion reads, only what is not there
+ * yet. Offline, and when the Hub cannot be reached, what an earlier run or Python left in the cache serves. Throws the
+ * HUB_ errors, SOURCE_SHARD_MISSING and SOURCE_INDEX_INVALID.
  */
 export async function resolveHub(
   id: HubId,
@@ -45,7 +49,7 @@ export async function resolveHub(
   if (settings.offline) return cached(id, cache, 'HF_HUB_OFFLINE is set');
   const client = new HubClient(settings, context.signal);
   try {
-    return await download(id, cache, client, context);
+    return await describe(id, cache, client, context);
   } catch (error) {
     if (!(error instanceof NemotronError) || error.code !== 'HUB_UNREACHABLE') throw error;
     const snapshot = await cached(id, cache, error.message).catch(() => undefined);
@@ -60,7 +64,7 @@ export async function resolveHub(
   }
 }
 
-async function download(
+async function describe(
   id: HubId,
   cache: ModelCache,
   client: HubClient,
@@ -72,15 +76,23 @@ async function download(
     context.onProgress?.({ kind: 'note', message: `${id.repo} is called ${listing.repo} now` });
   }
   const dir = cache.snapshot(commit);
-  const fetch = (files: readonly HubFile[]) => bring(files, id, commit, cache, client, context);
   await onCache(cache.dir, () => cache.writeRef(id.revision, commit));
 
-  await fetch(listing.files.filter(({ name }) => DESCRIPTIONS.includes(name) || isTokenizerFile(name)));
+  const isSmall = ({ name }: HubFile) => DESCRIPTIONS.includes(name) || isTokenizerFile(name);
+  await bring(listing.files.filter(isSmall), id, commit, cache, client, context);
   await context.beforeWeights?.(dir);
   const names = new Set(listing.files.map(({ name }) => name).filter((name) => !name.includes('/')));
   const weights = new Set(weightFiles(dir, names, await readIndex(dir, names)));
-  await fetch(listing.files.filter(({ name }) => weights.has(name)));
-  return { dir, commit };
+  const files = listing.files
+    .filter(({ name }) => weights.has(name))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const { onProgress, pieceBytes } = context;
+  const { settings } = client;
+  return {
+    dir,
+    commit,
+    weights: new HubWeights(files, { id, commit, cache, settings, onProgress, pieceBytes }),
+  };
 }
 
 /** Downloads the files whose blobs are missing, then links all of them into the snapshot. */
@@ -90,7 +102,7 @@ async function bring(
   commit: string,
   cache: ModelCache,
   client: HubClient,
-  { onProgress, pieceBytes }: HubContext,
+  { pieceBytes }: HubContext,
 ): Promise<void> {
   const absent: HubFile[] = [];
   for (const file of files) {
@@ -98,31 +110,26 @@ async function bring(
   }
   await onCache(cache.dir, async () => {
     await mkdir(cache.blobs, { recursive: true });
-    const missing = await requireSpace(absent, cache);
-    const total = absent.reduce((sum, { bytes }) => sum + bytes, 0);
-    let done = total - missing;
+    await requireSpace(absent, cache);
     const { endpoint } = client.settings;
     await downloadBlobs(absent, {
       client,
       cache,
       pieceBytes,
       urlOf: (file) => fileUrl(endpoint, id.repo, commit, file.name),
-      onBytes: (bytes) => {
-        done += bytes;
-        onProgress?.({ kind: 'bytes', phase: 'download', done: Math.min(done, total), total });
-      },
+      onBytes: () => undefined,
     });
     for (const file of files) if (!(await cache.hasFile(commit, file))) await cache.link(commit, file);
   });
 }
 
-/** The bytes to come, which the cache's disk must have room for. Throws HUB_NO_SPACE. */
-async function requireSpace(files: readonly HubFile[], cache: ModelCache): Promise<number> {
+/** The cache's disk must have room for what is to come. Throws HUB_NO_SPACE. */
+async function requireSpace(files: readonly HubFile[], cache: ModelCache): Promise<void> {
   let needed = 0;
   for (const file of files) needed += file.bytes - (await new PartialBlob(cache.blobs, file).allocated());
   const { bavail, bsize } = await statfs(cache.blobs);
   const free = bavail * bsize;
-  if (needed <= free) return needed;
+  if (needed <= free) return;
   throw new NemotronError(
     'HUB_NO_SPACE',
     `${cache.dir} needs ${formatBytes(needed)} more, its disk has ${formatBytes(free)}: ${formatBytes(needed - free)} too little`,
@@ -145,23 +152,4 @@ async function cached(id: HubId, cache: ModelCache, why: string): Promise<Snapsh
   throw new NemotronError('HUB_OFFLINE', `${id.repo}@${id.revision} ${found} in ${cache.dir}, and ${why}`, {
     facts: { repo: id.repo, revision: id.revision, path: cache.dir },
   });
-}
-
-/** What a full, read-only or foreign cache directory does to a download. */
-async function onCache<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === 'ENOSPC' || code === 'EDQUOT') {
-      throw new NemotronError('HUB_NO_SPACE', `${path}: the disk is full`, { facts: { path }, cause });
-    }
-    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR') {
-      throw new NemotronError('HUB_CACHE_PERMISSION', `${path} cannot be written (${code})`, {
-        facts: { path },
-        cause,
-      });
-    }
-    throw cause;
-  }
 }

@@ -5,6 +5,7 @@ import type { Family } from '../models/family.js';
 import { resolveHub } from './hub.js';
 import { parseHubId } from './hub-id.js';
 import { type EnvVariables, hubSettings } from './hub-settings.js';
+import type { HubWeights } from './hub-weights.js';
 
 export interface SourceContext {
   /** The variables that say where the Hub, its cache and its token are; none are read from the process. */
@@ -25,12 +26,14 @@ export interface HubOrigin {
 export interface Located {
   readonly dir: string;
   readonly hub?: HubOrigin;
+  /** Weights that may still have to be brought. */
+  readonly weights?: HubWeights;
 }
 
 /**
  * The directory of a source: a local one where there is one of that name, else a snapshot of `org/name[@revision]` in
  * the Hugging Face cache. A local directory opens no socket.
- * `beforeWeights` sees a snapshot that lacks only the weights: what it refuses is not downloaded.
+ * `beforeWeights` sees a snapshot that lacks only the weights: what it refuses costs no request for them.
  */
 export async function locateSource(
   hfModelId: string,
@@ -42,12 +45,17 @@ export async function locateSource(
   if (id === undefined || (await stat(dir).catch(() => undefined))?.isDirectory() === true) return { dir };
   const settings = await hubSettings(context.env ?? {});
   try {
-    const snapshot = await resolveHub(id, settings, {
+    const {
+      dir: snapshot,
+      commit,
+      weights,
+    } = await resolveHub(id, settings, {
       onProgress: context.onProgress,
       signal: context.signal,
       beforeWeights,
     });
-    return { dir: snapshot.dir, hub: { ...id, commit: snapshot.commit } };
+    const hub = { ...id, commit };
+    return weights === undefined ? { dir: snapshot, hub } : { dir: snapshot, hub, weights };
   } catch (error) {
     if (!(error instanceof NemotronError) || error.code !== 'HUB_NOT_FOUND') throw error;
     throw new NemotronError(

@@ -1,20 +1,23 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPyMap, JsonSyntaxError, NemotronError, type PyMap, parsePythonJson } from '@nemotron-convert/core';
-import { inspectSafetensors } from '@nemotron-convert/native';
+import { inspectSafetensors, type SafetensorsFile } from '@nemotron-convert/native';
 import type { Family } from '../models/family.js';
 import { findFamily } from '../models/registry.js';
 import { architectureOf } from './architecture.js';
 import { listSource, readIndex, readText, type WeightMap, weightFiles } from './files.js';
-import { type HubOrigin, locateSource, type SourceContext } from './locate.js';
+import { blobNameOf } from './hub-cache.js';
+import type { HubWeights } from './hub-weights.js';
+import { type HubOrigin, type Located, locateSource, type SourceContext } from './locate.js';
 import type { SourceTensor } from './tensor.js';
 import { tokenizerFiles } from './tokenizer-files.js';
 
-/** A weight file; its modification time tells a later run whether it is still the same. */
+/** A weight file. */
 export interface SourceFile {
   readonly path: string;
   readonly bytes: number;
-  readonly modifiedMs: number;
+  /** Tells a later run whether it is still the same: the hash of a file from the Hub, else the modification time. */
+  readonly version: string | number;
 }
 
 /** A Hugging Face checkpoint as its headers and configuration show it; no tensor data is read. */
@@ -22,6 +25,8 @@ export interface Source {
   readonly dir: string;
   /** Set when `dir` is a snapshot of a model on the Hub. */
   readonly hub?: HubOrigin;
+  /** Set when weights may still have to be brought from the Hub; `files` tells their places. */
+  readonly weights?: HubWeights;
   readonly configPath: string;
   readonly config: PyMap;
   readonly files: readonly SourceFile[];
@@ -39,7 +44,7 @@ export async function openSource(hfModelId: string, context: SourceContext = {})
   const { dir } = located;
   const names = await listSource(dir);
   const index = await readIndex(dir, names);
-  const weights = weightFiles(dir, names, index);
+  const weights = located.weights?.files.map(({ name }) => name) ?? weightFiles(dir, names, index);
   refuseAdapter(dir, names, weights);
   const configPath = join(dir, 'config.json');
   const config = await readConfig(dir, names, configPath);
@@ -49,7 +54,8 @@ export async function openSource(hfModelId: string, context: SourceContext = {})
     });
   }
   const tokenizer = tokenizerFiles(dir, names);
-  const headers = await inspectSafetensors(weights.map((name) => join(dir, name)));
+  const paths = weights.map((name) => join(dir, name));
+  const headers = await (located.weights?.headers(context.signal) ?? inspectSafetensors(paths));
   const tensors = new Map<string, SourceTensor>();
   for (const header of headers) {
     for (const tensor of header.tensors) {
@@ -69,21 +75,20 @@ export async function openSource(hfModelId: string, context: SourceContext = {})
     ...located,
     configPath,
     config,
-    files: await Promise.all(headers.map(stamped)),
+    files: await Promise.all(headers.map((header, at) => versioned(header, located, at))),
     tensors,
     tokenizer,
     families,
   };
 }
 
-async function stamped({
-  path,
-  bytes,
-}: {
-  readonly path: string;
-  readonly bytes: number;
-}): Promise<SourceFile> {
-  return { path, bytes, modifiedMs: (await stat(path)).mtimeMs };
+async function versioned(
+  { path, bytes }: SafetensorsFile,
+  { hub, weights }: Located,
+  at: number,
+): Promise<SourceFile> {
+  const hash = weights?.files[at]?.etag ?? (hub === undefined ? undefined : await blobNameOf(path));
+  return { path, bytes, version: hash ?? (await stat(path)).mtimeMs };
 }
 
 /** A model of no known family is refused before its weights are downloaded. */

@@ -82,8 +82,10 @@ function readDtype(settings: Settings): TargetDtype | undefined {
 
 const EXTENSION_NAMES: Readonly<Record<string, keyof ConvertOptions>> = {
   fresh: 'fresh',
+  keep_source: 'keepSource',
   memory: 'memory',
   read_mode: 'readMode',
+  stream: 'stream',
   target: 'target',
   threads: 'threads',
   verify: 'verify',
