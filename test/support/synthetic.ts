@@ -5,8 +5,8 @@ const HIDDEN = 512;
 const WIDTH = 2048;
 const VOCAB = 4096;
 
-/** A Llama source of about `megabytes`, bfloat16, its values a fixed function of their place. */
-export function syntheticLlama(dir: string, megabytes: number): void {
+/** A Llama source of about `megabytes`, bfloat16, its values a fixed function of their place, in one file or more. */
+export function syntheticLlama(dir: string, megabytes: number, shards = 1): void {
   const shapes = (layer: number): [string, number[]][] => {
     const at = `model.layers.${layer}`;
     return [
@@ -31,7 +31,8 @@ export function syntheticLlama(dir: string, megabytes: number): void {
     ...Array.from({ length: layers }, (_, layer) => shapes(layer)).flat(),
   ];
   mkdirSync(dir, { recursive: true });
-  writeWeights(join(dir, 'model.safetensors'), tensors, bytesOf);
+  if (shards === 1) writeWeights(join(dir, 'model.safetensors'), tensors, bytesOf);
+  else writeShards(dir, tensors, bytesOf, shards);
   writeFileSync(join(dir, 'tokenizer.json'), '{}');
   writeFileSync(
     join(dir, 'config.json'),
@@ -52,6 +53,28 @@ export function syntheticLlama(dir: string, megabytes: number): void {
       tie_word_embeddings: false,
     }),
   );
+}
+
+function writeShards(
+  dir: string,
+  tensors: readonly (readonly [string, readonly number[]])[],
+  bytesOf: (shape: readonly number[]) => number,
+  shards: number,
+): void {
+  const total = tensors.reduce((sum, [, shape]) => sum + bytesOf(shape), 0);
+  const parts = Array.from({ length: shards }, () => [] as (readonly [string, readonly number[]])[]);
+  let at = 0;
+  for (const tensor of tensors) {
+    parts[Math.min(shards - 1, Math.floor((at / total) * shards))]?.push(tensor);
+    at += bytesOf(tensor[1]);
+  }
+  const weightMap: Record<string, string> = {};
+  for (const [number, part] of parts.entries()) {
+    const name = `model-${String(number + 1).padStart(5, '0')}-of-${String(shards).padStart(5, '0')}.safetensors`;
+    writeWeights(join(dir, name), part, bytesOf);
+    for (const [tensor] of part) weightMap[tensor] = name;
+  }
+  writeFileSync(join(dir, 'model.safetensors.index.json'), JSON.stringify({ weight_map: weightMap }));
 }
 
 function writeWeights(
