@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { convertStep } from '../support/cli.js';
 import { syntheticLlama } from '../support/synthetic.js';
 import { hashTree, seeded } from '../support/tree.js';
+import { settling, until } from '../support/wait.js';
 
 /** Enough for every change; NEMOTRON_KILL_POINTS=200 is the long form. */
 const POINTS = Number(process.env['NEMOTRON_KILL_POINTS'] ?? 25);
@@ -51,8 +52,9 @@ async function signalledAtWork(signal: NodeJS.Signals) {
       child = process;
     },
   });
+  const isOver = settling(run);
   const lock = join(`${target}.partial`, 'lock');
-  for (let tries = 0; tries < 2000 && !existsSync(lock); tries += 1) await sleep(2);
+  await until('a conversion at work', () => existsSync(lock) || isOver(), 2);
   child?.kill(signal);
   return run;
 }
@@ -142,9 +144,10 @@ describe('a conversion asked to stop', () => {
   test('a second run on the same target is told who holds it', async () => {
     let second: Awaited<ReturnType<typeof convertStep>> | undefined;
     const first = convertStep(arguments_());
-    for (let tries = 0; tries < 200 && !existsSync(join(`${target}.partial`, 'lock')); tries += 1)
-      await sleep(5);
-    if (existsSync(join(`${target}.partial`, 'lock'))) second = await convertStep(arguments_());
+    const isOver = settling(first);
+    const lock = join(`${target}.partial`, 'lock');
+    await until('a conversion at work', () => existsSync(lock) || isOver(), 5);
+    if (existsSync(lock)) second = await convertStep(arguments_());
     expect((await first).exit).toBe(0);
     complete();
     if (second !== undefined && !second.stderr.includes('error[E0401]')) {

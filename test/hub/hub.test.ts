@@ -18,7 +18,7 @@ import { locateSource } from '../../packages/convert/src/source/locate.js';
 import { type FakeFile, FakeHub, gitHash, refuse, serve, sha256 } from './fake-hub.js';
 
 const COMMIT = '0123456789abcdef0123456789abcdef01234567';
-const RETRY = { attempts: 4, pauseMs: 5, idleMs: 2000 };
+const RETRY = { attempts: 4, pauseMs: 5, idleMs: 60_000 };
 const PIECE = 64 * 1024;
 
 const text = (value: string): FakeFile => ({ content: Buffer.from(value), lfs: false });

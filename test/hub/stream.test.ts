@@ -10,6 +10,7 @@ import { hubSettings } from '../../packages/convert/src/source/hub-settings.js';
 import { convertStep, nemotron } from '../support/cli.js';
 import { syntheticLlama } from '../support/synthetic.js';
 import { hashTree, seeded } from '../support/tree.js';
+import { settling, until } from '../support/wait.js';
 import { FakeHub, type Seen } from './fake-hub.js';
 
 const COMMIT = 'fedcba9876543210fedcba9876543210fedcba98';
@@ -76,7 +77,7 @@ describe('a conversion that goes on while its source comes', () => {
     let before = 0;
     hub.faults.push(async ({ path, range }) => {
       if (!path.includes(`-0001${SHARDS % 10}-of`) || range === 'bytes=0-65535') return false;
-      for (let tries = 0; tries < 2000 && lines() < 3; tries += 1) await sleep(10);
+      await until('a journal', () => lines() >= 3);
       before = lines();
       return false;
     });
@@ -120,8 +121,8 @@ describe('a conversion that goes on while its source comes', () => {
           child = process;
         });
         const lock = join(`${target}.partial`, 'lock');
-        for (let tries = 0; tries < 500 && !existsSync(lock) && !existsSync(target); tries += 1)
-          await sleep(10);
+        const isOver = settling(killed);
+        await until('a conversion at work', () => existsSync(lock) || isOver());
         await Promise.race([sleep(random() * 1500), killed]);
         child?.kill('SIGKILL');
         await killed;

@@ -1,13 +1,15 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../support/wait.js';
 
 const PROGRAMS = ['munged', 'slurmctld', 'slurmd', 'sbatch', 'srun', 'scancel'];
 const PATH = `/usr/sbin:/sbin:${process.env['PATH'] ?? ''}`;
 const CPUS = 8;
+const ATTEMPTS = 3;
 
 /** Why no cluster can be started here; undefined when one can. */
 export function whyNot(): string | undefined {
@@ -36,38 +38,68 @@ export class Cluster {
 
   async start(): Promise<void> {
     chmodSync(this.dir, 0o755);
-    for (const name of ['munge', 'state', 'n1', 'n2']) mkdirSync(join(this.dir, name), { mode: 0o755 });
-    const key = join(this.dir, 'munge', 'key');
-    writeFileSync(key, Buffer.alloc(1024, 'loopback'), { mode: 0o400 });
+    mkdirSync(join(this.dir, 'munge'), { mode: 0o755 });
     const at = (name: string): string => join(this.dir, 'munge', name);
+    writeFileSync(at('key'), Buffer.alloc(1024, 'loopback'), { mode: 0o400 });
     this.#spawn('munged', [
-      ...['--foreground', '--force', `--key-file=${key}`, `--socket=${at('socket')}`],
+      ...['--foreground', '--force', `--key-file=${at('key')}`, `--socket=${at('socket')}`],
       ...[`--pid-file=${at('pid')}`, `--log-file=${at('log')}`, `--seed-file=${at('seed')}`],
     ]);
-    writeFileSync(join(this.dir, 'slurm.conf'), this.#config(await freePorts(3)));
-    await sleep(500);
-    this.#spawn('slurmctld', ['-D', '-f', join(this.dir, 'slurm.conf')]);
-    for (const node of ['n1', 'n2'])
-      this.#spawn('slurmd', ['-D', '-N', node, '-f', join(this.dir, 'slurm.conf')]);
-    for (let tries = 0; tries < 60; tries++) {
-      const { stdout } = spawnSync('sinfo', ['-h', '-o', '%D %T'], { env: this.env, encoding: 'utf8' });
-      if (stdout.includes('2 idle')) return;
-      await sleep(500);
+    await until('munged', () => existsSync(at('socket')));
+    // A port that was free may be taken before a daemon has it: then all begin again with others.
+    for (let attempt = 1; !(await this.#up()); attempt++) {
+      await this.#end(this.#children.splice(1));
+      if (attempt === ATTEMPTS) throw new Error(`the cluster does not come up:\n${this.#lastWords()}`);
     }
-    throw new Error(
-      `the cluster did not come up: ${spawnSync('sinfo', [], { env: this.env, encoding: 'utf8' }).stdout}`,
+  }
+
+  /** Starts the daemons; true when both nodes are idle, false when a daemon ended. */
+  async #up(): Promise<boolean> {
+    for (const name of ['state', 'n1', 'n2']) {
+      rmSync(join(this.dir, name), { recursive: true, force: true });
+      mkdirSync(join(this.dir, name), { mode: 0o755 });
+    }
+    const config = join(this.dir, 'slurm.conf');
+    writeFileSync(config, this.#config(await freePorts(3)));
+    this.#spawn('slurmctld', ['-D', '-f', config]);
+    for (const node of ['n1', 'n2']) this.#spawn('slurmd', ['-D', '-N', node, '-f', config]);
+    const outcome = await until(
+      'idle nodes',
+      () => {
+        if (this.#children.some(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null))
+          return 'ended';
+        const { stdout } = spawnSync('sinfo', ['-h', '-o', '%D %T'], { env: this.env, encoding: 'utf8' });
+        return stdout.includes('2 idle') && 'idle';
+      },
+      500,
     );
+    return outcome === 'idle';
+  }
+
+  #lastWords(): string {
+    const logs = ['slurmctld.log', 'n1.log', 'n2.log'].map((name) => join(this.dir, name));
+    const tail = (log: string): string[] => readFileSync(log, 'utf8').split('\n').slice(-5);
+    return logs
+      .filter((log) => existsSync(log))
+      .flatMap(tail)
+      .join('\n');
   }
 
   async stop(): Promise<void> {
     spawnSync('scancel', ['-u', 'root'], { env: this.env });
-    await sleep(500);
-    for (const child of this.#children.reverse()) {
-      child.kill('SIGTERM');
-      await Promise.race([new Promise((resolve) => child.once('exit', resolve)), sleep(5000)]);
-      if (child.exitCode === null) child.kill('SIGKILL');
-    }
+    await this.#end(this.#children.reverse());
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  async #end(children: readonly ChildProcess[]): Promise<void> {
+    for (const child of children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await Promise.race([ended, sleep(5000, undefined, { ref: false })]);
+      child.kill('SIGKILL');
+      await ended;
+    }
   }
 
   client(program: string, ...words: string[]): string {
@@ -108,7 +140,7 @@ export class Cluster {
       'SwitchType=switch/none',
       'JobAcctGatherType=jobacct_gather/none',
       'AccountingStorageType=accounting_storage/none',
-      'MinJobAge=60',
+      'MinJobAge=3600',
       'KillWait=5',
       node('n1', first),
       node('n2', second),

@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../support/wait.js';
 
 /** Whether there is an ssh server to start. */
 export function hasSshd(): boolean {
@@ -58,7 +58,7 @@ export class LoginNode {
     writeFileSync(join(this.bin, 'ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${at('ssh_config')} "$@"\n`);
     chmodSync(join(this.bin, 'ssh'), 0o755);
     this.#server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', at('sshd_config')], { stdio: 'ignore' });
-    for (let tries = 0; tries < 50 && !(await answers(port)); tries++) await sleep(100);
+    await until('an answer of sshd', () => answers(port), 100);
   }
 
   get identity(): string {

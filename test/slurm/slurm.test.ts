@@ -11,10 +11,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { convertStep, nemotron } from '../support/cli.js';
 import { FIXTURES } from '../support/golden.js';
+import { until } from '../support/wait.js';
 import { Cluster, whyNot } from './cluster.js';
 import { hasSshd, LoginNode } from './login-node.js';
 
@@ -44,7 +44,7 @@ describe.skipIf(reason !== undefined)(
         ),
       );
       for (const { exit, stderr } of four) expect(exit, stderr).toBe(0);
-    }, 120_000);
+    }, 600_000);
     afterAll(async () => {
       await cluster.stop();
       rmSync(work, { recursive: true, force: true });
@@ -75,13 +75,12 @@ describe.skipIf(reason !== undefined)(
     };
     const source = (target: string): string[] => [`hf_model_id=${SOURCE}`, `megatron_path=${target}`, 'tp=2'];
     const ended = async (id: string): Promise<string> => {
-      for (let tries = 0; tries < 120; tries++) {
+      const state = (): string => {
         const shown = cluster.client('scontrol', 'show', 'job', id, '-o');
-        const state = /JobState=(\w+)/.exec(shown)?.[1] ?? '';
-        if (!/PENDING|RUNNING|COMPLETING|CONFIGURING/.test(state)) return state;
-        await sleep(250);
-      }
-      throw new Error(`job ${id} does not end`);
+        return /JobState=(\w+)/.exec(shown)?.[1] ?? '';
+      };
+      const isOver = () => !/PENDING|RUNNING|COMPLETING|CONFIGURING/.test(state()) && state();
+      return until(`the end of job ${id}`, isOver, 250);
     };
     const logs = (): string =>
       readdirSync(jobs, { recursive: true, withFileTypes: true })
@@ -141,8 +140,7 @@ describe.skipIf(reason !== undefined)(
         existsSync(`${target}.partial`)
           ? readdirSync(`${target}.partial`).filter((name) => name.startsWith('done-')).length
           : 0;
-      for (let tries = 0; tries < 120 && finished() < 3; tries++) await sleep(250);
-      expect(finished(), logs()).toBe(3);
+      await until('three ranks that have finished', () => finished() === 3, 250);
       cluster.client('scancel', id);
       expect(await ended(id)).toBe('CANCELLED');
       expect(existsSync(target)).toBe(false);
@@ -159,11 +157,8 @@ describe.skipIf(reason !== undefined)(
         source(join(work, 'never')),
         '-r',
       );
-      let id = '';
-      for (let tries = 0; tries < 120 && id === ''; tries++) {
-        id = cluster.client('squeue', '-h', '-t', 'R', '-o', '%i').trim();
-        await sleep(250);
-      }
+      const running = () => cluster.client('squeue', '-h', '-t', 'R', '-o', '%i').trim() || undefined;
+      const id = await until('a running job', running, 250);
       cluster.client('scancel', id);
       const { exit, stderr } = await attached;
       expect(stderr).toContain('CANCELLED');

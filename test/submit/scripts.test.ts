@@ -14,7 +14,11 @@ import { launcher } from '../../packages/submit/src/tool.js';
 const root = mkdtempSync(join(tmpdir(), 'scripts-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 const bash = (script: string, env: Record<string, string> = {}) =>
-  spawnSync('bash', ['-c', script], { encoding: 'utf8', env: { PATH: '/usr/bin:/bin', ...env } });
+  spawnSync('bash', ['-c', script], {
+    encoding: 'utf8',
+    env: { PATH: '/usr/bin:/bin', ...env },
+    timeout: 60_000,
+  });
 
 test('a quoted word comes back from a shell as it was', () => {
   const words = fc.array(
@@ -49,10 +53,9 @@ describe('the ranks of a pod', () => {
   });
 
   test('end together when one fails, with its code', () => {
-    const began = performance.now();
-    const { status } = bash(ranksCommand('if [ $RANK = 1 ]; then exit 3; else sleep 20; fi', 1, 3));
+    // Those that are not stopped outlive the time that the shell is given.
+    const { status } = bash(ranksCommand('if [ $RANK = 1 ]; then exit 3; else sleep 600; fi', 1, 3));
     expect(status).toBe(3);
-    expect(performance.now() - began).toBeLessThan(10_000);
   });
 });
 

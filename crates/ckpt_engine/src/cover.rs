@@ -80,7 +80,7 @@ mod tests {
             .collect();
         assert!(disjoint(starts.iter().map(|start| (&start[..], &[9, 3, 1][..]))));
         assert!(!disjoint(starts.iter().map(|start| (&start[..], &[9, 4, 1][..]))));
-        assert!(began.elapsed().as_secs() < 5);
+        assert!(began.elapsed().as_secs() < 30);
     }
 
     proptest! {

@@ -33,7 +33,9 @@ pub fn split(segments: Vec<Segment>, checked: &Checked, layout: &Layout, ready: 
         let sources: BTreeSet<usize> = payloads
             .iter()
             .filter_map(|&at| match &checked.plan.files[number].items[at] {
-                Item::Tensor(item) => Some(item.tensors.iter().map(|&tensor| checked.plan.tensors[tensor].source)),
+                Item::Tensor(item) => {
+                    Some(item.tensors.iter().map(|&tensor| checked.plan.tensors[tensor].source))
+                }
                 Item::Object(_) => None,
             })
             .flatten()

@@ -47,7 +47,7 @@ fn round(case: &Case, ready: &HashSet<usize>, threads: usize) -> Result<Report, 
     };
     let stop = AtomicBool::new(false);
     let mut control = Control { stop: &stop, on_progress: &mut |_| {} };
-    execute_on(&SystemDisk, case.decode().unwrap(), &options, &mut control)
+    execute_on(&SystemDisk, &case.prepare().unwrap(), &options, &mut control)
 }
 
 /// Brings the sources in `order` and takes each away as soon as no report asks for it. Returns how many were there at
@@ -74,7 +74,7 @@ fn streamed(case: &Case, order: &[usize], threads: usize) -> usize {
         }
     }
     assert!(waiting.is_empty() && ready.is_empty(), "{waiting:?} {ready:?}");
-    index_on(&SystemDisk, case.decode().unwrap(), &case.root(), false).unwrap();
+    index_on(&SystemDisk, &case.prepare().unwrap(), &case.root(), false).unwrap();
     most
 }
 

@@ -52,14 +52,16 @@ describe('a hostile configuration is a clear error within a second', () => {
   for (const [name, content] of Object.entries(HOSTILE)) {
     test(name, () => {
       writeFileSync(join(scratch, 'hostile.yaml'), content);
-      const began = performance.now();
+      const began = process.cpuUsage();
       let error: unknown;
       try {
         void loadConfig('hostile.yaml', { cwd: scratch }).config;
       } catch (caught) {
         error = caught;
       }
-      expect(performance.now() - began).toBeLessThan(1_000);
+      // Processor time: what else the machine does counts for the clock only.
+      const { user, system } = process.cpuUsage(began);
+      expect((user + system) / 1000).toBeLessThan(1_000);
       expect(error).toBeInstanceOf(NemotronError);
       expect((error as NemotronError).id).toMatch(/^E02/);
       expect((error as NemotronError).message).not.toBe('');

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { NemotronError } from '@nemotron-convert/core';
 import type { Context } from './job.js';
@@ -17,7 +18,8 @@ export interface CommandResult {
 export interface RemoteShell {
   readonly name: string;
   readonly run: (command: string, input?: Buffer | AsyncIterable<Buffer>) => Promise<CommandResult>;
-  readonly close: () => void;
+  /** Ends the login that the commands shared. */
+  readonly close: () => Promise<void>;
 }
 
 /** With `tunnel = "ssh"` the user's own client and its configuration; otherwise sbatch is expected here. */
@@ -27,7 +29,7 @@ export function openShell(values: ProfileValues, { env }: Context): RemoteShell 
     return {
       name: 'this machine',
       run: (command, input) => execute('bash', ['-c', command], input, env),
-      close: () => {},
+      close: async () => {},
     };
   }
   if (tunnel !== 'ssh') throw values.invalid('tunnel', `must be ssh, not ${tunnel}`);
@@ -55,11 +57,11 @@ export function openShell(values: ProfileValues, { env }: Context): RemoteShell 
       if (result.code === 255) throw sshFailure(name, result.stderr);
       return result;
     },
-    close: () => {
+    close: async () => {
       if (control === undefined) return;
-      spawn('ssh', [...shared, '-O', 'exit', name], { stdio: 'ignore', env: { ...env } })
-        .on('error', () => {})
-        .on('close', () => rmSync(control, { recursive: true, force: true }));
+      // Where no login is left there is nothing to end.
+      await execute('ssh', [...shared, '-O', 'exit', name], undefined, env).catch(() => undefined);
+      await rm(control, { recursive: true, force: true });
     },
   };
 }

@@ -12,6 +12,7 @@ const LOG_BYTES = 1024 * 1024;
 /** A look that fails this often in a row ends the watch; the job goes on. */
 const MAX_FAILURES = 10;
 const MARK = '---nemotron---';
+const NO_ANSWER = '---no answer---';
 const ENDED = /^(?:COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL|OUT_OF_MEMORY|BOOT_FAIL|DEADLINE|PREEMPTED)/;
 
 interface Look {
@@ -67,7 +68,9 @@ export async function watchSlurm(
 async function lookAt(plan: SlurmPlan, id: string, offset: number, shell: RemoteShell): Promise<Look> {
   const log = quote(logFile(plan, id, '0'));
   const command = [
-    `squeue -h -j ${quote(id)} -o '%T %r' 2>/dev/null`,
+    // A controller that does not answer is no job that has ended.
+    `{ seen=$(squeue -h -j ${quote(id)} -o '%T %r' 2>&1) || case $seen in *"Invalid job id"*) seen= ;; *) seen="${NO_ANSWER} $seen" ;; esac; }`,
+    'printf "%s\\n" "$seen"',
     `echo ${MARK}`,
     `cat ${quote(`${plan.jobDir}/${EXIT_CODE}`)} 2>/dev/null`,
     `echo ${MARK}`,
@@ -77,7 +80,11 @@ async function lookAt(plan: SlurmPlan, id: string, offset: number, shell: Remote
   const first = raw.indexOf(MARK);
   const second = raw.indexOf(MARK, first + 1);
   if (first < 0 || second < 0) throw new NemotronError('REMOTE_ANSWER', `${shell.name}: ${raw.toString()}`);
-  const [state = '', reason = ''] = raw.toString('utf8', 0, first).trim().split(' ');
+  const answer = raw.toString('utf8', 0, first).trim();
+  if (answer.startsWith(NO_ANSWER)) {
+    throw new NemotronError('REMOTE_ANSWER', `${shell.name}: ${answer.slice(NO_ANSWER.length).trim()}`);
+  }
+  const [state = '', reason = ''] = answer.split(' ');
   const exit = raw.toString('utf8', first + MARK.length, second).trim();
   return {
     state,

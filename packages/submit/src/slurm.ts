@@ -84,14 +84,18 @@ export async function submitSlurm(job: Job, context: Context): Promise<Handle> {
       kind: 'note',
       message: `submitted as job ${id} on ${shell.name}; files in ${plan.jobDir}`,
     });
-    if (job.detach) shell.close();
+    if (job.detach) await shell.close();
     return {
       id,
       wait: () => watchSlurm(plan, id, shell, context).finally(() => shell.close()),
-      cancel: async () => void (await must(shell, `scancel ${quote(id)}`)),
+      // The watch has ended its login by now.
+      cancel: async () => {
+        const again = openShell(new ProfileValues(job.runEnv), context);
+        await must(again, `scancel ${quote(id)}`).finally(() => again.close());
+      },
     };
   } catch (error) {
-    shell.close();
+    await shell.close();
     throw error;
   }
 }
