@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { NemotronError } from '@nemotron-convert/core';
@@ -25,7 +26,10 @@ export class HubClient {
   constructor(
     readonly settings: HubSettings,
     readonly signal?: AbortSignal,
-  ) {}
+  ) {
+    // Every request under way listens for it.
+    if (signal !== undefined) setMaxListeners(0, signal);
+  }
 
   /** A successful answer, its body unread. Throws Transient when trying again may help, else a HUB_ error. */
   async get(url: URL, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {

@@ -92,7 +92,7 @@ export class HubWeights {
         await Promise.all(Array.from({ length: CONNECTIONS }, worker));
       }),
     );
-    return Promise.all(this.files.map((file) => this.#header(file)));
+    return this.#inspect();
   }
 
   /** Bytes that the download of files would still put on the disk. */
@@ -132,16 +132,23 @@ export class HubWeights {
     await onCache(cache.dir, () => cache.remove(commit, file));
   }
 
-  async #header(file: HubFile): Promise<SafetensorsFile> {
-    const path = this.pathOf(file);
-    if (!this.#early.has(file)) return (await inspectSafetensors([path]))[0] as SafetensorsFile;
+  /** Where the header of a file can be read. */
+  #headerPath(file: HubFile): string {
+    return this.#early.has(file) ? this.#partial(file).path : this.pathOf(file);
+  }
+
+  async #inspect(): Promise<SafetensorsFile[]> {
     try {
-      const [header] = await inspectSafetensors([this.#partial(file).path]);
-      return { ...(header as SafetensorsFile), path };
+      const headers = await inspectSafetensors(this.files.map((file) => this.#headerPath(file)));
+      return headers.map((header, at) => ({ ...header, path: this.pathOf(this.files[at] as HubFile) }));
     } catch (error) {
-      if (!(error instanceof NemotronError)) throw error;
+      const file = this.files.find(
+        (each) => this.#headerPath(each) === (error as NemotronError).facts?.['path'],
+      );
+      if (!(error instanceof NemotronError) || file === undefined) throw error;
       // The place that it was read from says less than the file's name.
-      const message = error.message.replaceAll(this.#partial(file).path, path);
+      const path = this.pathOf(file);
+      const message = error.message.replaceAll(this.#headerPath(file), path);
       throw new NemotronError(error.code, message, { facts: { ...error.facts, path }, cause: error });
     }
   }
