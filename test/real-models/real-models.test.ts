@@ -25,7 +25,7 @@ function synthesize({ name, config }: RealModel, list: readonly Tensor[]): Sourc
     dir: `/${name}`,
     configPath: `/${name}/config.json`,
     config: parsePythonJson(JSON.stringify(config)) as PyMap,
-    files: [{ path: `/${name}/model.safetensors`, bytes: end, modifiedMs: 0 }],
+    files: [{ path: `/${name}/model.safetensors`, bytes: end, version: 0 }],
     tensors,
     tokenizer: [],
   };
