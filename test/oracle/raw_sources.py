@@ -64,10 +64,14 @@ def write(out, name, seed, random):
 
     config, tensors = make(lambda *choices: random.choice(choices), weight)
     auto_map = dict(AutoConfig="configuration_source.Config", AutoModelForCausalLM=f"modeling_source.{architecture}")
-    head = dict(architectures=[architecture], auto_map=auto_map, model_type=model_type, torch_dtype="bfloat16")
+    head = dict(architectures=[architecture], model_type=model_type, torch_dtype="bfloat16")
     save_file(tensors, os.path.join(out, "model.safetensors"), metadata={"format": "pt"})
+    # Transformers has the configuration class of some.
+    remote = {} if code is None else dict(auto_map=auto_map)
     with open(os.path.join(out, "config.json"), "w") as f:
-        json.dump({**head, **config}, f, indent=1)
+        json.dump({**head, **remote, **config}, f, indent=1)
+    if code is None:
+        return
     with open(os.path.join(out, "configuration_source.py"), "w") as f:
         f.write(code.format(model_type=model_type))
 
