@@ -1,5 +1,6 @@
 import type { PyMap, TargetDtype } from '@nemotron-convert/core';
 import type { EncoderKind } from '../megatron/encoders/index.js';
+import type { Spelling } from '../source/spellings.js';
 import type { HfConfig } from './hf-config.js';
 import type { Fields } from './provider.js';
 import type { Target } from './target.js';
@@ -120,6 +121,8 @@ export interface Family {
   /** How the decoder is built. */
   readonly model: 'gpt' | 'hybrid' | 'parallel' | 'gemma4';
   readonly rows: readonly MappingRow[];
+  /** Other prefixes of tensor names in releases of the family; those of a plain language model when absent. */
+  readonly spellings?: readonly Spelling[];
   /** Source tensors that are left out on purpose. */
   readonly drops?: readonly DropRule[];
   /** Set where the structure could not be compared with the real stack: what it was taken from instead. */

@@ -94,7 +94,7 @@ export function collect(input: CollectInput): Collected {
     }
   }
   const { drops, unmapped } = leftovers(input, used);
-  faults.throwFirst(unmapped);
+  faults.throwFirst(unmapped, family.architectures[0] ?? '');
   return { mapped, drops };
 }
 
@@ -175,7 +175,7 @@ class Faults {
       this.#shapes.push({ tensor: tensor.name, parameter: concrete(param), expected, found: tensor.shape });
   }
 
-  throwFirst(unmapped: readonly string[]): void {
+  throwFirst(unmapped: readonly string[], architecture: string): void {
     const [shape] = this.#shapes;
     const [dtype] = this.#dtypes;
     const [missing] = this.missing;
@@ -205,14 +205,16 @@ class Faults {
     if (this.unruled.length > 0) {
       throw new NemotronError(
         'MODEL_PARAM_UNMAPPED',
-        `with this config.json the Megatron model has ${this.unruled[0]}, which no rule of the family fills${more(this.unruled)}`,
+        `with this config.json the Megatron model has ${this.unruled[0]}, which no rule of ${architecture} fills${more(this.unruled)}`,
         { facts: { parameters: this.unruled, unmappedTensors: unmapped } },
       );
     }
     if (unmapped.length > 0) {
-      throw new NemotronError('SOURCE_TENSOR_UNMAPPED', `no rule names ${unmapped[0]}${more(unmapped)}`, {
-        facts: { tensors: unmapped },
-      });
+      throw new NemotronError(
+        'SOURCE_TENSOR_UNMAPPED',
+        `no rule of ${architecture} names ${unmapped[0]}${more(unmapped)}`,
+        { facts: { tensors: unmapped, architecture } },
+      );
     }
   }
 }

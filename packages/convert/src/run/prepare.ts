@@ -22,6 +22,7 @@ import type { Plan } from '../plan/types.js';
 import { architectureOf } from '../source/architecture.js';
 import type { Source } from '../source/open.js';
 import { readQuantization } from '../source/quantization.js';
+import { LANGUAGE_SPELLINGS, respelled } from '../source/spellings.js';
 
 /** Everything that is decided before a byte of tensor data is read. */
 export interface Prepared {
@@ -54,8 +55,9 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
   if (rules === undefined) throw new TypeError(`${architecture} has no rules for ${target}`);
   const hf = configOf(source, family, rules, target);
   const whole = new HfConfig(source.config, source.configPath);
-  const tensors = source.tensors.keys();
-  const about = { whole, target, dtype: options.dtype, modelId: options.hfModelId, tensors };
+  const plain = family.prefix === undefined ? LANGUAGE_SPELLINGS : [];
+  const tensors = respelled(source.tensors, family.spellings ?? plain);
+  const about = { whole, target, dtype: options.dtype, modelId: options.hfModelId, tensors: tensors.keys() };
   const provider = buildProvider(hf, rules, about, options.sizes);
   checkSizes(options.sizes, provider, family.model !== 'gpt');
   const model = DESCRIBE[family.model](provider, target, family.prefix);
@@ -66,7 +68,7 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
     target,
     model,
     provider,
-    tensors: source.tensors,
+    tensors,
     dtype: options.dtype,
     block,
   });

@@ -1,5 +1,5 @@
 import type { PyMap, PyValue } from '@nemotron-convert/core';
-import type { Family, MappingRow } from '../family.js';
+import type { Family, MappingRow, Origin } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import type { Fields } from '../provider.js';
 
@@ -69,6 +69,11 @@ function prediction(hf: HfConfig): Fields {
   };
 }
 
+/** Newer releases stack the experts of a layer. */
+const expert = (mixer: string, name: string): Origin => ({
+  oneOf: [`${mixer}.experts.*.${name}.weight`, { stacked: [`${mixer}.experts.${name}`] }],
+});
+
 /** A layer of any kind. Its one norm lands in whatever module the kind fuses it into. */
 function layerRows(to: string, from: string): readonly MappingRow[] {
   const norm = `${from}.norm.weight`;
@@ -97,8 +102,8 @@ function layerRows(to: string, from: string): readonly MappingRow[] {
     [`${to}.mlp.router.expert_bias`, `${mixer}.gate.e_score_correction_bias`],
     [`${to}.mlp.fc1_latent_proj.weight`, `${mixer}.fc1_latent_proj.weight`],
     [`${to}.mlp.fc2_latent_proj.weight`, `${mixer}.fc2_latent_proj.weight`],
-    [`${to}.mlp.experts.linear_fc1.weight*`, `${mixer}.experts.*.up_proj.weight`],
-    [`${to}.mlp.experts.linear_fc2.weight*`, `${mixer}.experts.*.down_proj.weight`],
+    [`${to}.mlp.experts.linear_fc1.weight*`, expert(mixer, 'up_proj')],
+    [`${to}.mlp.experts.linear_fc2.weight*`, expert(mixer, 'down_proj')],
     [`${to}.mlp.shared_experts.linear_fc1.weight`, `${mixer}.shared_experts.up_proj.weight`],
     [`${to}.mlp.shared_experts.linear_fc2.weight`, `${mixer}.shared_experts.down_proj.weight`],
   ];
@@ -136,6 +141,10 @@ export const nemotronH: Family = {
     },
   },
   model: 'hybrid',
+  spellings: [
+    ['model.', 'backbone.'],
+    ['backbone.embedding.', 'backbone.embeddings.'],
+  ],
   rows: [
     ['embedding.word_embeddings.weight', 'backbone.embeddings.weight'],
     ['output_layer.weight', 'lm_head.weight'],

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { architectureOf } from '../source/architecture.js';
+import { findFamily } from './registry.js';
+
+const of = (
+  config: Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>>>>,
+) => architectureOf({ config, configPath: '/source/config.json' });
+
+test('says what is missing of an architecture that the Bridge maps and Megatron-Core cannot build', () => {
+  expect(() => findFamily('DeepseekV4ForCausalLM', '/source/config.json')).toThrow(
+    expect.objectContaining({
+      code: 'SOURCE_ARCHITECTURE',
+      message: expect.stringContaining('dsv4_hybrid'),
+    }),
+  );
+});
+
+test('names the nearest supported architectures of an unknown one', () => {
+  expect(() => findFamily('Qwen4ForCausalLM', '/source/config.json')).toThrow(
+    expect.objectContaining({ hint: expect.stringContaining('Qwen3ForCausalLM') }),
+  );
+});
+
+test('takes the class of auto_map, else the first whole model of architectures', () => {
+  const autoMap = {
+    AutoConfig: 'configuration.Config',
+    AutoModelForCausalLM: 'modeling.DeepseekV3ForCausalLM',
+  };
+  expect(of({ architectures: ['KimiK2ForCausalLM'], auto_map: autoMap })).toBe('DeepseekV3ForCausalLM');
+  expect(of({ architectures: ['KimiK2ForCausalLM'], auto_map: { AutoConfig: 'configuration.Config' } })).toBe(
+    'KimiK2ForCausalLM',
+  );
+  expect(of({ architectures: ['Qwen3Model', 'Qwen3ForCausalLM'] })).toBe('Qwen3ForCausalLM');
+});
+
+test('every architecture belongs to one family', () => {
+  expect(findFamily('ExaoneMoEForCausalLM', '')).toBe(findFamily('ExaoneMoeForCausalLM', ''));
+});
