@@ -1,4 +1,4 @@
-import { NemotronError, type PyValue } from '@nemotron-convert/core';
+import { NemotronError, type PyMap, type PyValue } from '@nemotron-convert/core';
 import type { Family, MappingRow } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import {
@@ -66,6 +66,15 @@ function prediction(hf: HfConfig): Fields {
   };
 }
 
+/** The Bridge has rows for one prediction layer; a second one would have no tensors. */
+function refusesDepths(config: PyMap): string | null {
+  const types = config['mtp_layer_types'] ?? null;
+  const layers = Array.isArray(types) ? types.length : Number(config['num_nextn_predict_layers'] ?? 0);
+  return layers > 1
+    ? `maps one multi-token prediction layer of this architecture, and config.json has ${layers}`
+    : null;
+}
+
 function experts(hf: HfConfig): Fields {
   const types = hf.has('mlp_layer_types') ? hf.list('mlp_layer_types') : null;
   const balanced =
@@ -122,6 +131,7 @@ export const exaoneMoe: Family = {
   config: {
     '0.7.0': {
       provider: 'ExaoneMoeModelProvider',
+      refuses: refusesDepths,
       copyOnly: true,
       copy: [
         ['num_hidden_layers', 'num_layers'],
@@ -164,10 +174,11 @@ export const exaoneMoe: Family = {
       bias: `${FROM}.mlp.e_score_correction_bias`,
       shared: 'shared_experts',
     }),
-    ['mtp.layers.*.eh_proj.weight', `${PREDICTED}.eh_proj.weight`],
-    ['mtp.layers.*.enorm.weight', `${PREDICTED}.enorm.weight`],
-    ['mtp.layers.*.hnorm.weight', `${PREDICTED}.hnorm.weight`],
-    ['mtp.layers.*.final_layernorm.weight', `${PREDICTED}.final_layernorm.weight`],
+    // One prediction layer, however often it is used.
+    ['mtp.layers.*.eh_proj.weight', 'mtp.fc.weight'],
+    ['mtp.layers.*.enorm.weight', 'mtp.pre_fc_norm_embedding.weight'],
+    ['mtp.layers.*.hnorm.weight', 'mtp.pre_fc_norm_hidden.weight'],
+    ['mtp.layers.*.final_layernorm.weight', 'mtp.norm.weight'],
     ...attentionLayerRows(MTP, PREDICTED),
     ...queryKeyNormLayerRows(MTP, PREDICTED),
     ...denseLayerRows(MTP, PREDICTED),

@@ -64,6 +64,8 @@ export const sarvamMla: Family = {
     },
   },
   model: 'gpt',
+  unverified:
+    'Megatron-Bridge 0.7.0 stops at the norm that Megatron-Core 0.20 puts before full-rank queries; it is written as ones, all else as compared with the stack',
   rows: [
     ...endRows('model'),
     ...latentLayerRows('decoder.layers.*', 'model.layers.*'),
