@@ -50,10 +50,10 @@ SOURCES = {
     "qwen3-5-tokens-a": ("Qwen3_5", HYBRID, dict(QWEN_EYE, num_position_embeddings=16), dict(num_labels=3), "classify"),
     "exaone4-5-a": ("Exaone4_5_", dict(EXAONE, layer_types=["sliding_attention", "full_attention"]), EXAONE_EYE, {}),
     "exaone4-5-b": ("Exaone4_5_", dict(EXAONE, num_hidden_layers=4, vocab_size=77, num_key_value_heads=4), dict(EXAONE_EYE, depth=3, num_key_value_heads=4), IDS),
-    "qwen2-audio-a": ("Qwen2Audio", dict(TEXT, model_type="qwen2"), None, dict(audio_config=WHISPER)),
-    "qwen2-audio-b": ("Qwen2Audio", dict(TEXT, model_type="qwen2", num_hidden_layers=3, vocab_size=77, rope_theta=500000.0), None, dict(audio_config=dict(WHISPER, encoder_layers=1, encoder_ffn_dim=24), audio_token_index=60)),
-    "ernie4-5-vl-a": ("Ernie4_5_VLMoe", ERNIE, dict(depth=2, hidden_size=16, num_heads=2, intermediate_size=20, patch_size=2), dict(tie_word_embeddings=False)),
-    "ernie4-5-vl-b": ("Ernie4_5_VLMoe", dict(ERNIE, num_hidden_layers=2, mlp_layer_types=["sparse", "dense"], moe_num_experts=4, moe_intermediate_size=[8, 16], num_key_value_heads=4), dict(depth=1, hidden_size=32, num_heads=4, intermediate_size=24, patch_size=2), dict(tie_word_embeddings=False)),
+    "qwen2-audio-a": ("Qwen2Audio", dict(TEXT, model_type="qwen2"), None, dict(audio_config=WHISPER), "published"),
+    "qwen2-audio-b": ("Qwen2Audio", dict(TEXT, model_type="qwen2", num_hidden_layers=3, vocab_size=77, rope_theta=500000.0), None, dict(audio_config=dict(WHISPER, encoder_layers=1, encoder_ffn_dim=24), audio_token_index=60), "published"),
+    "ernie4-5-vl-a": ("Ernie4_5_VLMoe", ERNIE, dict(depth=2, hidden_size=16, num_heads=2, intermediate_size=20, patch_size=2), dict(tie_word_embeddings=False), "tie"),
+    "ernie4-5-vl-b": ("Ernie4_5_VLMoe", dict(ERNIE, num_hidden_layers=2, mlp_layer_types=["sparse", "dense"], moe_num_experts=4, moe_intermediate_size=[8, 16], num_key_value_heads=4), dict(depth=1, hidden_size=32, num_heads=4, intermediate_size=24, patch_size=2), dict(tie_word_embeddings=False), "tie"),
     "gemma4-vl-a": ("Gemma4", dict(GEMMA4, num_key_value_heads=2), GEMMA4_EYE, {}),
     "gemma4-vl-moe-a": ("Gemma4", dict(GEMMA4, enable_moe_block=True, num_experts=4, top_k_experts=2, moe_intermediate_size=12, num_global_key_value_heads=1, attention_k_eq_v=True), GEMMA4_EYE, {}),
     "qwen2-5-omni-a": ("Qwen2_5Omni", None, None, dict(thinker_config=dict(text_config=dict(TEXT, rope_parameters=dict(MROPE, rope_theta=1000000.0)), vision_config=QWEN_EYE, audio_config=OMNI_EAR), enable_audio_output=False)),
@@ -72,6 +72,17 @@ def flatten(folder, config):
     for key, value in text.items():
         if key not in ("model_type", "dtype", "torch_dtype"):
             config.setdefault(key, value)
+
+
+def published(folder, config):
+    """Names as in the published checkpoints, where transformers 5 writes others."""
+    tensors = {name.replace(".model.model.", ".model."): tensor for name, tensor in load_file(f"{folder}/model.safetensors").items()}
+    save_file(tensors, f"{folder}/model.safetensors", metadata={"format": "pt"})
+
+
+def tie(folder, config):
+    """Tied embeddings whose output layer is stored all the same."""
+    config["tie_word_embeddings"] = config["text_config"]["tie_word_embeddings"] = True
 
 
 def predict(folder, config):
@@ -122,7 +133,8 @@ def make(folder, family, text, vision, rest, edit=None):
     for part in (written, *(value for value in written.values() if isinstance(value, dict))):
         if "dtype" in part:
             part["torch_dtype"] = part.pop("dtype")
-    written.get("thinker_config", written)["text_config"]["torch_dtype"] = "bfloat16"
+    language = written.get("thinker_config", written)
+    language["torch_dtype"] = language["text_config"]["torch_dtype"] = "bfloat16"
     # Which part says it depends on the version of transformers that writes.
     written["tie_word_embeddings"] = rest.get("tie_word_embeddings", False)
     written["architectures"] = [type(model).__name__]

@@ -15,6 +15,10 @@ import transformers as T
 from record_provider_defaults import literal
 
 CLASSES = {
+    "ernie4_5_vl_moe": ["Ernie4_5_VLMoeConfig", "Ernie4_5_VLMoeTextConfig", "Ernie4_5_VLMoeVisionConfig"],
+    "exaone4": ["Exaone4Config"],
+    "exaone4_5": ["Exaone4_5_VisionConfig"],
+    "gemma4": ["Gemma4AudioConfig", "Gemma4TextConfig", "Gemma4VisionConfig"],
     "gemma3": ["Gemma3TextConfig"],
     "glm4v": ["Glm4vVisionConfig"],
     "glm4v_moe": ["Glm4vMoeTextConfig", "Glm4vMoeVisionConfig"],
@@ -22,7 +26,11 @@ CLASSES = {
     "mistral": ["MistralConfig"],
     "mistral3": ["Mistral3Config"],
     "pixtral": ["PixtralVisionConfig"],
+    "qwen2": ["Qwen2Config"],
+    "qwen2_audio": ["Qwen2AudioConfig", "Qwen2AudioEncoderConfig"],
+    "qwen2_5_omni": ["Qwen2_5OmniAudioEncoderConfig", "Qwen2_5OmniBigVGANConfig", "Qwen2_5OmniDiTConfig", "Qwen2_5OmniTalkerConfig", "Qwen2_5OmniToken2WavConfig", "Qwen2_5OmniTextConfig", "Qwen2_5OmniThinkerConfig", "Qwen2_5OmniVisionEncoderConfig"],
     "qwen2_5_vl": ["Qwen2_5_VLTextConfig", "Qwen2_5_VLVisionConfig"],
+    "qwen3_omni_moe": ["Qwen3OmniMoeAudioEncoderConfig", "Qwen3OmniMoeCode2WavConfig", "Qwen3OmniMoeTalkerCodePredictorConfig", "Qwen3OmniMoeTalkerConfig", "Qwen3OmniMoeTalkerTextConfig", "Qwen3OmniMoeTextConfig", "Qwen3OmniMoeThinkerConfig", "Qwen3OmniMoeVisionEncoderConfig"],
     "qwen3_vl": ["Qwen3VLTextConfig", "Qwen3VLVisionConfig"],
     "qwen3_vl_moe": ["Qwen3VLMoeTextConfig", "Qwen3VLMoeVisionConfig"],
     "qwen3_5": ["Qwen3_5TextConfig", "Qwen3_5VisionConfig"],
@@ -85,6 +93,7 @@ def main(target, path):
         "  classes: {",
     ]
     base = None
+    names = {name for group in CLASSES.values() for name in group}
     for name, cls in classes():
         values = held(cls())
         shown = values if base is None else {key: value for key, value in values.items() if key not in base or base[key] != value}
@@ -95,6 +104,8 @@ def main(target, path):
         lines.append(f"      type: {literal(cls.model_type)},")
         theta = getattr(cls, "default_theta", None)
         lines.append(f"      theta: {literal(theta if isinstance(theta, float) else None)},")
+        parts = {key: part.__name__ for key, part in cls.sub_configs.items() if part.__name__ in names}
+        lines.append(f"      parts: {literal(parts)},")
         lines.append(f"      omit: {literal(omit)},")
         lines.append("      fields: {")
         lines += [f"        {spelled(key)}: {literal(shown[key])}," for key in sorted(shown)]

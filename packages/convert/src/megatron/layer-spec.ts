@@ -23,6 +23,8 @@ export function specName(provider: Fields): string {
   return typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : '';
 }
 
+const POST_NORMS = { attentionNorm: false, mlpNorm: false, postNorms: true } as const;
+
 /** By the function's name, as run_config.yaml records it in `transformer_layer_spec`. */
 const SPECS: Readonly<Record<string, Partial<LayerSpec>>> = {
   gemma2_layer_spec: { postNorms: true, queryKeyNorms: 'none' },
@@ -30,7 +32,8 @@ const SPECS: Readonly<Record<string, Partial<LayerSpec>>> = {
   gemma3_layer_spec: { postNorms: true, queryKeyNorms: 'head' },
   olmoe_layer_spec: { queryKeyNorms: 'heads' },
   get_default_falconh1_stack_spec: { attentionNorm: false },
-  exaone4_layer_spec: { attentionNorm: false, mlpNorm: false, postNorms: true },
+  exaone4_layer_spec: POST_NORMS,
+  exaone_45_transformer_layer_spec: POST_NORMS,
   gemma4_block_spec: { postNorms: true },
   minimax_m2_layer_spec: { queryKeyNorms: 'sharded' },
 };

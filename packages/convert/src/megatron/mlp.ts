@@ -29,15 +29,34 @@ export function denseMlp(layer: Scope, provider: Fields): void {
   if (layerSpec(provider).postNorms) norm(at, 'linear_fc2.post_layernorm', hidden, provider);
 }
 
-/** A mixture of experts: its own norm, router, grouped experts, optional latent projections and shared experts. */
+/**
+ * The place of a mixture of experts: the norm before it, then one pool of experts, or a pool for each kind of token with
+ * shared experts beside them.
+ */
 export function moeMlp(layer: Scope, provider: Fields): void {
+  norm(layer, 'pre_mlp_layernorm', int(provider, 'hidden_size'), provider);
+  const at = layer.child('mlp');
+  const widths = provider['moe_intermediate_size'];
+  if (!Array.isArray(widths)) {
+    mixture(at, provider);
+    return;
+  }
+  for (const [i, pool] of POOLS.entries()) {
+    const own = { moe_ffn_hidden_size: widths[i] ?? null, moe_shared_expert_intermediate_size: null };
+    mixture(at.child(pool), { ...provider, ...own });
+  }
+  sharedExperts(at, provider, int(provider, 'hidden_size'));
+}
+
+const POOLS = ['text_moe_layer', 'vision_moe_layer'];
+
+/** A mixture of experts: router, grouped experts, optional latent projections and shared experts. */
+function mixture(at: Scope, provider: Fields): void {
   const hidden = int(provider, 'hidden_size');
   const experts = int(provider, 'num_moe_experts');
   const width = int(provider, 'moe_ffn_hidden_size');
   const latent = (provider['moe_latent_size'] ?? null) === null ? null : int(provider, 'moe_latent_size');
   const bias = provider['add_bias_linear'] === true;
-  norm(layer, 'pre_mlp_layernorm', hidden, provider);
-  const at = layer.child('mlp');
   at.param('router.weight', [experts, hidden]);
   if (bias) at.param('router.bias', [experts]);
   if (provider['moe_router_enable_expert_bias'] === true) {

@@ -7,7 +7,7 @@ import type { Target } from './target.js';
 
 /**
  * Where a Megatron parameter's values come from. `*` in a name stands for the parameter's own indices, left to right;
- * `{*+layers}` is an index counted on from the decoder's last layer; `{depth+*}` counts a multi-token prediction depth
+ * `{*+layers}` is an index counted on from the decoder's last layer, `{*+experts}` one past the experts; `{depth+*}` counts a multi-token prediction depth
  * and a layer in it through all depths, `{depth+first}` and `{depth+last}` are a depth's first and last layer.
  * Each form is one named transform of plan/transforms/.
  */
@@ -30,6 +30,9 @@ export type PlainOrigin =
   | { readonly swapped: readonly [name: string] }
   /** A matrix that the source holds with its inputs first. */
   | { readonly transposed: readonly [name: string] }
+  /** A row of a matrix of two: for text tokens the first, for vision tokens the second. */
+  | { readonly firstRow: readonly [name: string] }
+  | { readonly secondRow: readonly [name: string] }
   /** A vector that the source holds as a matrix of one row. */
   | { readonly squeezed: readonly [name: string] }
   /** A norm's weight less one, for norms that Megatron centres at zero. */

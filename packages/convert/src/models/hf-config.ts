@@ -42,6 +42,11 @@ export class HfConfig {
     return value;
   }
 
+  /** A configuration inside this one; empty where there is none. */
+  part(key: string): HfConfig {
+    return new HfConfig(this.map(key) ?? {}, `${this.path}: ${key}`);
+  }
+
   /** Python's truth of the value. */
   truthy(key: string): boolean {
     const value = this.get(key);

@@ -14,6 +14,8 @@ interface HfConfigClass {
   readonly type: string;
   /** Names that stand for other attributes. */
   readonly aliases: Readonly<Record<string, string>>;
+  /** Configurations inside it, by their attribute. */
+  readonly parts: Readonly<Record<string, string>>;
   /** The base frequency of rotary embeddings where no configuration names one. */
   readonly theta: number | null;
   readonly omit: readonly string[];
@@ -39,8 +41,13 @@ export function hfPart(whole: HfConfig, key: string, hfClass: string, target: Ta
 
 /** A configuration object as run_config.yaml prints it: every attribute, for the class to be made from again. */
 export function hfObject(hfClass: string, target: Target, given: PyMap, set: PyMap = {}): PyMap {
-  const path = classOf(hfClass, target).target;
-  const values = { ...attributes(hfClass, target, given), ...set };
+  const { target: path, parts } = classOf(hfClass, target);
+  const values: Record<string, PyValue> = { ...attributes(hfClass, target, given) };
+  for (const [key, part] of Object.entries(parts)) {
+    const own = given[key] ?? null;
+    if (isPyMap(own)) values[key] = hfNested(part, target, own);
+  }
+  Object.assign(values, set);
   if (target === '0.3.1') return { _call_: true, _target_: `${path}.from_dict`, config_dict: values };
   const { dtype } = values;
   return { _target_: path, ...values, dtype: typeof dtype === 'string' ? named(`torch.${dtype}`) : null };

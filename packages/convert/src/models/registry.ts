@@ -2,8 +2,10 @@ import { NemotronError, type PyMap } from '@nemotron-convert/core';
 import { bailingMoeV2 } from './families/bailing.js';
 import { deepseekV2, deepseekV3, kimiK2 } from './families/deepseek.js';
 import { ernie45Moe } from './families/ernie.js';
+import { ernie45VlMoe } from './families/ernie-vl.js';
 import { exaoneMoe } from './families/exaone-moe.js';
 import { exaone4 } from './families/exaone4.js';
+import { exaone45 } from './families/exaone4-5.js';
 import { falconH1 } from './families/falcon-h1.js';
 import { gemma, gemma2, gemma3 } from './families/gemma.js';
 import { gemma3Vl } from './families/gemma3-vl.js';
@@ -26,10 +28,13 @@ import { mixtral } from './families/mixtral.js';
 import { nemotron } from './families/nemotron.js';
 import { nemotronH } from './families/nemotron-h.js';
 import { nemotronLabsDiffusion } from './families/nemotron-labs-diffusion.js';
+import { nemotronVl } from './families/nemotron-vl.js';
 import { olmoe } from './families/olmoe.js';
 import { qwen2, qwen3 } from './families/qwen.js';
 import { qwen2Moe, qwen3Moe } from './families/qwen-moe.js';
+import { qwen3Omni, qwen25Omni } from './families/qwen-omni.js';
 import { qwen3Vl, qwen3VlMoe, qwen25Vl } from './families/qwen-vl.js';
+import { qwen2Audio } from './families/qwen2-audio.js';
 import { qwen35, qwen35Moe } from './families/qwen3-5.js';
 import { qwen35MoeVl, qwen35TokenClassification, qwen35Vl } from './families/qwen3-5-vl.js';
 import { qwen3Next } from './families/qwen3-next.js';
@@ -45,7 +50,9 @@ export const FAMILIES: readonly Family[] = [
   deepseekV2,
   deepseekV3,
   ernie45Moe,
+  ernie45VlMoe,
   exaone4,
+  exaone45,
   exaoneMoe,
   falconH1,
   glm4MoeLite,
@@ -70,9 +77,11 @@ export const FAMILIES: readonly Family[] = [
   mixtral,
   nemotron,
   nemotronH,
+  nemotronVl,
   nemotronLabsDiffusion,
   olmoe,
   qwen2,
+  qwen2Audio,
   qwen2Moe,
   qwen3,
   qwen3Moe,
@@ -81,8 +90,10 @@ export const FAMILIES: readonly Family[] = [
   qwen35MoeVl,
   qwen35TokenClassification,
   qwen35Vl,
+  qwen25Omni,
   qwen25Vl,
   qwen3Next,
+  qwen3Omni,
   qwen3Vl,
   qwen3VlMoe,
   sarvamMla,

@@ -56,6 +56,7 @@ export function collect(input: CollectInput): Collected {
   const { family, rules, model, provider, tensors, dtype } = input;
   const registry = new MappingRegistry([...(rules.rows ?? []), ...family.rows], {
     layers: Number(provider['num_layers']),
+    experts: Number(provider['num_moe_experts'] ?? 0),
     perDepth: String(provider['mtp_hybrid_override_pattern'] ?? '').length,
   });
   const used = new Set<string>();

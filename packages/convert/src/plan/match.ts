@@ -4,6 +4,7 @@ import type { MappingRow, PlainOrigin } from '../models/family.js';
 /** What a model counts by: the decoder's layers, and the layers of one multi-token prediction depth. */
 export interface Counts {
   readonly layers: number;
+  readonly experts: number;
   readonly perDepth: number;
 }
 
@@ -61,6 +62,7 @@ type Place = (next: () => number, counts: Counts) => number;
 
 /** The places of a name that stand for numbers. */
 const PLACES: Readonly<Record<string, Place>> = {
+  '{*+experts}': (next, { experts }) => next() + experts,
   '{*+layers}': (next, { layers }) => next() + layers,
   '{depth+first}': (next, { perDepth }) => next() * perDepth,
   '{depth+last}': (next, { perDepth }) => (next() + 1) * perDepth - 1,
@@ -75,7 +77,7 @@ interface NameParts {
 }
 
 function splitName(name: string): NameParts {
-  const [first = '', ...parts] = name.split(/(\{\*\+layers\}|\{depth\+(?:first|last|\*)\}|\*)/);
+  const [first = '', ...parts] = name.split(/(\{\*\+(?:layers|experts)\}|\{depth\+(?:first|last|\*)\}|\*)/);
   const rest: [Place, string][] = [];
   for (let at = 0; at < parts.length; at += 2) {
     rest.push([PLACES[parts[at] as string] as Place, parts[at + 1] as string]);

@@ -4,13 +4,17 @@ import { hfPart } from '../../models/hf-object.js';
 import type { Fields } from '../../models/provider.js';
 import type { Target } from '../../models/target.js';
 import type { ModelDescription, Scope } from '../model.js';
+import { ernieResampler, ernieVision } from './ernie-vision.js';
+import { exaone45Vision } from './exaone-vision.js';
 import { gemma3Projector } from './gemma3-projector.js';
 import { glm4vMoeVision } from './glm4v-vision.js';
 import { mistral3Projector } from './mistral3-projector.js';
 import { pixtralVision } from './pixtral.js';
-import { qwen25Vision } from './qwen2-5-vision.js';
-import { qwen3Vision, qwen3VisionOfTransformers } from './qwen3-vision.js';
+import { qwen25OmniVision, qwen25Vision } from './qwen2-5-vision.js';
+import { qwen3OmniVision, qwen3Vision, qwen3VisionOfTransformers } from './qwen3-vision.js';
+import { radioProjector, radioVision } from './radio.js';
 import { siglipVision, siglipVisionHeadless } from './siglip.js';
+import { qwen2Audio, qwen2AudioProjector, qwen3OmniAudio, qwen25OmniAudio } from './whisper.js';
 
 /** What an encoder is built from. */
 export interface EncoderContext {
@@ -26,13 +30,24 @@ export interface EncoderContext {
 export type DescribeEncoder = (scope: Scope, context: EncoderContext) => void;
 
 const ENCODERS = {
+  ernieResampler,
+  ernieVision,
+  exaone45Vision,
   gemma3Projector,
   glm4vMoeVision,
   mistral3Projector,
   pixtralVision,
+  qwen2Audio,
+  qwen2AudioProjector,
+  qwen25OmniAudio,
+  qwen25OmniVision,
   qwen25Vision,
+  qwen3OmniAudio,
+  qwen3OmniVision,
   qwen3Vision,
   qwen3VisionOfTransformers,
+  radioProjector,
+  radioVision,
   siglipVision,
   siglipVisionHeadless,
 } as const satisfies Record<string, DescribeEncoder>;

@@ -6,8 +6,30 @@ import type { Scope } from '../model.js';
 import type { EncoderContext } from './index.js';
 import { numbered, torchConv, torchEmbedding, torchLayerNorm, torchLinear } from './torch.js';
 
+/** Names of a merger and of the list of mergers for the language model's early layers. */
+interface MergerNames {
+  readonly norm: string;
+  readonly first: string;
+  readonly second: string;
+  readonly list: string;
+}
+
 /** Qwen3VLVisionModel of transformers. */
 export function qwen3VisionOfTransformers(scope: Scope, { config }: EncoderContext): void {
+  visionModel(scope, config, {
+    norm: 'norm',
+    first: 'linear_fc1',
+    second: 'linear_fc2',
+    list: 'deepstack_merger_list',
+  });
+}
+
+/** Qwen3OmniMoeVisionEncoder of transformers. */
+export function qwen3OmniVision(scope: Scope, { config }: EncoderContext): void {
+  visionModel(scope, config, { norm: 'ln_q', first: 'mlp.0', second: 'mlp.2', list: 'merger_list' });
+}
+
+function visionModel(scope: Scope, config: HfConfig, names: MergerNames): void {
   const hidden = config.int('hidden_size');
   const width = config.int('intermediate_size');
   const merged = hidden * config.int('spatial_merge_size') ** 2;
@@ -21,12 +43,12 @@ export function qwen3VisionOfTransformers(scope: Scope, { config }: EncoderConte
     torchLinear(block, 'mlp.linear_fc2', hidden, width);
   }
   const merger = (at: Scope, normed: number): void => {
-    torchLayerNorm(at, 'norm', normed);
-    torchLinear(at, 'linear_fc1', merged, merged);
-    torchLinear(at, 'linear_fc2', config.int('out_hidden_size'), merged);
+    torchLayerNorm(at, names.norm, normed);
+    torchLinear(at, names.first, merged, merged);
+    torchLinear(at, names.second, config.int('out_hidden_size'), merged);
   };
   merger(scope.child('merger'), hidden);
-  for (const at of numbered(scope, 'deepstack_merger_list', deepstack(config))) merger(at, merged);
+  for (const at of numbered(scope, names.list, deepstack(config))) merger(at, merged);
 }
 
 /** The Bridge's own Qwen3VLVisionModel: a transformer block of Megatron-Core with biases and LayerNorms. */

@@ -10,6 +10,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: '',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         _name_or_path: '',
@@ -75,6 +76,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'gemma3_text',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         _sliding_window_pattern: 6n,
@@ -112,6 +114,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'glm4v',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         attention_bias: false,
@@ -137,6 +140,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'Glm4vMoe_text',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         attention_bias: true,
@@ -173,6 +177,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'glm4v_moe',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         attention_bias: false,
@@ -198,6 +203,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'mistral',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         attention_dropout: 0.0,
@@ -226,6 +232,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: { image_token_id: 'image_token_index' },
       type: 'mistral3',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         image_token_index: 10n,
@@ -243,6 +250,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'pixtral',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         attention_dropout: 0.0,
@@ -265,6 +273,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'qwen2_5_vl_text',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         attention_dropout: 0.0,
@@ -294,6 +303,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'qwen2_5_vl',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         depth: 32n,
@@ -318,6 +328,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'qwen3_vl_text',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         attention_bias: false,
@@ -345,6 +356,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'qwen3_vl',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         deepstack_visual_indexes: [8n, 16n, 24n],
@@ -368,6 +380,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'qwen3_vl_moe_text',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         attention_bias: false,
@@ -402,6 +415,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'qwen3_vl_moe',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         deepstack_visual_indexes: [8n, 16n, 24n],
@@ -425,6 +439,7 @@ export const hfConfigs: HfConfigTable = {
       aliases: {  },
       type: 'siglip_vision_model',
       theta: null,
+      parts: {  },
       omit: [],
       fields: {
         attention_dropout: 0.0,

@@ -1,13 +1,27 @@
-import type { Family } from '../family.js';
+import type { Family, MappingRow } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
-import { gateAndUp } from '../layer-rows.js';
+import {
+  attentionBiasLayerRows,
+  attentionLayerRows,
+  gateAndUp,
+  queryKeyNormLayerRows,
+} from '../layer-rows.js';
 import type { Fields } from '../provider.js';
 import { BFLOAT16, named } from '../provider-values.js';
-import { endRows, queryKeyNormRows, ROTARY_BUFFERS } from '../rows.js';
+import { endRows, ROTARY_BUFFERS } from '../rows.js';
 
-const LAYER = 'decoder.layers.*';
-const FROM = 'model.layers.*';
-const at = `${FROM}.self_attn`;
+/** A layer with norms after attention and MLP only, `to` in Megatron and `from` in the Hugging Face checkpoint. */
+export function exaone4LayerRows(to: string, from: string): readonly MappingRow[] {
+  return [
+    ...queryKeyNormLayerRows(to, from),
+    ...attentionBiasLayerRows(to, from),
+    ...attentionLayerRows(to, from),
+    [`${to}.self_attention.linear_proj.post_layernorm.weight`, `${from}.post_attention_layernorm.weight`],
+    [`${to}.mlp.linear_fc1.weight`, gateAndUp(`${from}.mlp`)],
+    [`${to}.mlp.linear_fc2.weight`, `${from}.mlp.down_proj.weight`],
+    [`${to}.mlp.linear_fc2.post_layernorm.weight`, `${from}.post_feedforward_layernorm.weight`],
+  ];
+}
 
 function scaling(hf: HfConfig): Fields {
   const rope = hf.map('rope_scaling');
@@ -62,18 +76,6 @@ export const exaone4: Family = {
   },
   model: 'gpt',
   // The Bridge names no origin for an untied output layer and leaves it unset; endRows has its Hugging Face name.
-  rows: [
-    ...endRows('model'),
-    ...queryKeyNormRows('model.layers'),
-    [
-      `${LAYER}.self_attention.linear_qkv.weight`,
-      { qkv: [`${at}.q_proj.weight`, `${at}.k_proj.weight`, `${at}.v_proj.weight`] },
-    ],
-    [`${LAYER}.self_attention.linear_proj.weight`, `${at}.o_proj.weight`],
-    [`${LAYER}.self_attention.linear_proj.post_layernorm.weight`, `${FROM}.post_attention_layernorm.weight`],
-    [`${LAYER}.mlp.linear_fc1.weight`, gateAndUp(`${FROM}.mlp`)],
-    [`${LAYER}.mlp.linear_fc2.weight`, `${FROM}.mlp.down_proj.weight`],
-    [`${LAYER}.mlp.linear_fc2.post_layernorm.weight`, `${FROM}.post_feedforward_layernorm.weight`],
-  ],
+  rows: [...endRows('model'), ...exaone4LayerRows('decoder.layers.*', 'model.layers.*')],
   drops: [ROTARY_BUFFERS],
 };

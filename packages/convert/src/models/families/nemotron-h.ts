@@ -109,6 +109,25 @@ function layerRows(to: string, from: string): readonly MappingRow[] {
   ];
 }
 
+/**
+ * The rows of a model whose names begin with `language` in the Hugging Face checkpoint, and those of its prediction layers
+ * with `prediction`.
+ */
+export function nemotronHRows(language: string, prediction: string): readonly MappingRow[] {
+  const mtp = `${prediction}mtp.layers`;
+  return [
+    ['embedding.word_embeddings.weight', `${language}backbone.embeddings.weight`],
+    ['output_layer.weight', `${language}lm_head.weight`],
+    ['decoder.final_norm.weight', `${language}backbone.norm_f.weight`],
+    ...layerRows('decoder.layers.*', `${language}backbone.layers.*`),
+    ['mtp.layers.*.enorm.weight', `${mtp}.{depth+first}.enorm.weight`],
+    ['mtp.layers.*.hnorm.weight', `${mtp}.{depth+first}.hnorm.weight`],
+    ['mtp.layers.*.eh_proj.weight', `${mtp}.{depth+first}.eh_proj.weight`],
+    ['mtp.layers.*.final_layernorm.weight', `${mtp}.{depth+last}.final_layernorm.weight`],
+    ...layerRows('mtp.layers.*.mtp_model_layer.layers.*', `${mtp}.{depth+*}`),
+  ];
+}
+
 export const nemotronH: Family = {
   architectures: ['NemotronHForCausalLM'],
   example: 'nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-Base-BF16',
@@ -145,17 +164,7 @@ export const nemotronH: Family = {
     ['model.', 'backbone.'],
     ['backbone.embedding.', 'backbone.embeddings.'],
   ],
-  rows: [
-    ['embedding.word_embeddings.weight', 'backbone.embeddings.weight'],
-    ['output_layer.weight', 'lm_head.weight'],
-    ['decoder.final_norm.weight', 'backbone.norm_f.weight'],
-    ...layerRows('decoder.layers.*', 'backbone.layers.*'),
-    ['mtp.layers.*.enorm.weight', 'mtp.layers.{depth+first}.enorm.weight'],
-    ['mtp.layers.*.hnorm.weight', 'mtp.layers.{depth+first}.hnorm.weight'],
-    ['mtp.layers.*.eh_proj.weight', 'mtp.layers.{depth+first}.eh_proj.weight'],
-    ['mtp.layers.*.final_layernorm.weight', 'mtp.layers.{depth+last}.final_layernorm.weight'],
-    ...layerRows('mtp.layers.*.mtp_model_layer.layers.*', 'mtp.layers.{depth+*}'),
-  ],
+  rows: nemotronHRows('', ''),
   drops: [
     {
       tensors: /^mtp\./,

@@ -7,6 +7,7 @@ import { minusOne } from './minus-one.js';
 import { mxfp4, mxfp4Alternating } from './mxfp4.js';
 import { ones } from './ones.js';
 import { qkv, qkvGated, qkvJoined, qkvQueries } from './qkv.js';
+import { firstRow, secondRow } from './rows-of-two.js';
 import { squeezed } from './squeezed.js';
 import { alternating, alternatingTransposed, stacked, stackedGated, stackedTransposed } from './stacked.js';
 import { swapped } from './swapped.js';
@@ -17,6 +18,7 @@ const TRANSFORMS = {
   alternating,
   alternatingTransposed,
   copy,
+  firstRow,
   gated,
   gdn,
   gdnSeparate,
@@ -28,6 +30,7 @@ const TRANSFORMS = {
   qkvGated,
   qkvJoined,
   qkvQueries,
+  secondRow,
   squeezed,
   swapped,
   stacked,
