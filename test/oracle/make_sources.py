@@ -111,14 +111,14 @@ def qwen3_next():
 @family
 def minimax_m2():
     own = heads()
-    config = T.MiniMaxM2Config(hidden_size=pick(32, 64), intermediate_size=pick(16, 40), num_hidden_layers=R.randint(1, 3), num_local_experts=pick(4, 6), num_experts_per_tok=2, router_aux_loss_coef=pick(0.001, 0.01), rope_parameters=new_rope(), **own, **common())
+    config = T.MiniMaxM2Config(hidden_size=pick(32, 64), intermediate_size=pick(16, 40), num_hidden_layers=R.randint(1, 3), num_local_experts=pick(4, 6), num_experts_per_tok=2, router_aux_loss_coef=pick(0.001, 0.01), attention_dropout=pick(0.0, 0.1), rope_parameters=new_rope(), **own, **common(tied=True))
     return T.MiniMaxM2ForCausalLM(config), pick({}, dict(rotary_dim=own["head_dim"] // 2))
 
 
 @family
 def ernie():
     layers = R.randint(1, 4)
-    config = T.Ernie4_5_MoeConfig(hidden_size=pick(32, 64), intermediate_size=pick(48, 64), moe_intermediate_size=pick(16, 24), num_hidden_layers=layers, moe_num_experts=pick(4, 6), moe_k=2, moe_num_shared_experts=pick(1, 2), moe_layer_start_index=R.randint(0, layers), moe_layer_end_index=layers - 1, **heads(head_dim=False), **common(tied=True))
+    config = T.Ernie4_5_MoeConfig(hidden_size=pick(32, 64), intermediate_size=pick(48, 64), moe_intermediate_size=pick(16, 24), num_hidden_layers=layers, moe_num_experts=pick(4, 6), moe_k=2, moe_num_shared_experts=pick(1, 2), moe_layer_start_index=R.randint(0, layers), moe_layer_end_index=pick(layers - 1, -1), **heads(head_dim=False), **common(tied=True))
     return T.Ernie4_5_MoeForCausalLM(config), {}
 
 
@@ -139,14 +139,14 @@ def exaone_moe():
 @family
 def falcon_h1():
     count = pick(2, 4)
-    config = T.FalconH1Config(hidden_size=64, intermediate_size=pick(48, 64), num_hidden_layers=R.randint(1, 3), num_attention_heads=count, num_key_value_heads=pick(1, count), head_dim=pick(8, 16), mamba_d_ssm=128, mamba_n_heads=pick(4, 8), mamba_d_head="auto", mamba_n_groups=pick(1, 2), mamba_d_state=pick(8, 16), mamba_expand=2, mamba_chunk_size=64, mamba_norm_before_gate=False, mamba_rms_norm=pick(True, False), **common(tied=True))
+    config = T.FalconH1Config(hidden_size=64, intermediate_size=pick(48, 64), num_hidden_layers=R.randint(1, 3), num_attention_heads=count, num_key_value_heads=pick(1, count), head_dim=pick(8, 16), mamba_d_ssm=128, mamba_n_heads=pick(4, 8), mamba_d_head="auto", mamba_n_groups=pick(1, 2), mamba_d_state=pick(8, 16), mamba_expand=2, mamba_chunk_size=64, mamba_norm_before_gate=False, mamba_rms_norm=pick(True, False), mamba_conv_bias=pick(True, True, False), mamba_d_conv=pick(4, 3), mamba_proj_bias=pick(False, False, True), attention_bias=pick(False, False, True), mlp_bias=pick(False, False, True), **common(tied=True))
     return T.FalconH1ForCausalLM(config), {}
 
 
 @family
 def glm_lite():
     count = pick(2, 4)
-    config = T.Glm4MoeLiteConfig(intermediate_size=pick(48, 64), num_hidden_layers=R.randint(1, 4), num_attention_heads=count, num_key_value_heads=count, n_routed_experts=pick(4, 8), n_shared_experts=pick(1, 2), n_group=1, topk_group=1, rope_parameters=new_rope(), **mixture(), **latent(), **common())
+    config = T.Glm4MoeLiteConfig(intermediate_size=pick(48, 64), num_hidden_layers=R.randint(1, 4), num_attention_heads=count, num_key_value_heads=count, n_routed_experts=pick(4, 8), n_shared_experts=pick(1, 2), n_group=pick(1, 2), topk_group=1, routed_scaling_factor=pick(1.8, 1.0), rope_parameters=new_rope(), **mixture(), **latent(), **common())
     return T.Glm4MoeLiteForCausalLM(config), {}
 
 
@@ -167,7 +167,7 @@ def hy_v3():
 @family
 def qwen3_5():
     layers = R.randint(1, 6)
-    config = T.Qwen3_5TextConfig(hidden_size=pick(32, 64), intermediate_size=pick(48, 64), num_hidden_layers=layers, layer_types=interval_types(layers, pick(2, 4)), **heads(), **delta_net(), **common(tied=True))
+    config = T.Qwen3_5TextConfig(hidden_size=pick(32, 64), intermediate_size=pick(48, 64), num_hidden_layers=layers, layer_types=interval_types(layers, pick(2, 4)), attention_bias=pick(False, False, True), rope_parameters=dict(rope_theta=pick(1e4, 1e7), rope_type="default", partial_rotary_factor=pick(0.25, 0.5)), **heads(), **delta_net(), **common(tied=True))
     return T.Qwen3_5ForCausalLM(config), {}
 
 

@@ -1,5 +1,5 @@
 import { DTYPES, type PyMap, parsePythonJson } from '@nemotron-convert/core';
-import { layOut } from '@nemotron-convert/native';
+import { loadPlan } from '@nemotron-convert/native';
 import { describe, expect, test } from 'vitest';
 import { resolveOptions } from '../../packages/convert/src/options.js';
 import { encodePlan } from '../../packages/convert/src/plan/encode.js';
@@ -58,7 +58,7 @@ describe('published models', () => {
       for (const { items } of plan.files) {
         for (const item of items) {
           if ('object' in item) continue;
-          covered.set(item.key, (covered.get(item.key) ?? 0) + product(item.sizes));
+          covered.set(item.key, (covered.get(item.key) ?? 0) + product(plan.forms[item.form]?.sizes ?? []));
         }
       }
       expect(plan.keys.filter(({ shape }, i) => covered.get(i) !== product(shape))).toEqual([]);
@@ -66,7 +66,7 @@ describe('published models', () => {
       expect(plan.tensors.length + dropped).toBe(list.length);
 
       // The engine's own check of bounds and overlaps.
-      const { files } = await layOut(encodePlan(plan));
+      const { files } = await loadPlan(encodePlan(plan));
       expect(files.length).toBeGreaterThan(0);
     });
   }
