@@ -15,6 +15,8 @@ export function respelled(
   tensors: ReadonlyMap<string, SourceTensor>,
   spellings: readonly Spelling[],
 ): ReadonlyMap<string, SourceTensor> {
+  const known = (name: string): boolean => !spellings.some(([found]) => name.startsWith(found));
+  if ([...tensors.keys()].every(known)) return tensors;
   const out = new Map<string, SourceTensor>();
   for (const [name, tensor] of tensors) {
     const canonical = canonicalName(name, spellings);
