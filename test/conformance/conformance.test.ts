@@ -67,7 +67,7 @@ async function outcome(recorded: Case): Promise<string | undefined> {
 }
 
 /** Steps of the recorded tool that this one has not shipped yet. */
-const LATER = ['convert/megatron_to_hf', 'convert/merge_lora', 'env/env_toml'];
+const LATER = ['convert/merge_lora', 'env/env_toml'];
 
 function waitingFor(recorded: Case): string | undefined {
   const text = JSON.stringify([recorded.argv, recorded.args, recorded.expect]);

@@ -15,8 +15,10 @@ export const RULINGS: Readonly<Record<string, string>> = {
   'look-dry': 'lines are never cut at the width of the terminal; the frame grows',
   'look-dry-secret': 'secrets are masked in the recorded words of the command line as well',
   'look-show': 'a block lists the parameters that the recorded step does not have',
+  'm2h-supports': NO_CONVERTER,
   'seed-dtype-shadowed': '`dtype` is the documented name and has the last word over torch_dtype',
   'seed-example-2': SUPERSET,
   'seed-show': SUPERSET,
+  'seed-show-m2h': SUPERSET,
   'seed-tiny': SUPERSET,
 };

@@ -43,6 +43,7 @@ def main(output):
         for target_name, target in DTYPES.items():
             rows[f"{source_name} {target_name} none"] = digest(values.to(target))
             rows[f"{source_name} {target_name} minus_one"] = digest((values - 1).to(target))
+            rows[f"{source_name} {target_name} plus_one"] = digest((values + 1).to(target))
     text = "".join(f"{case} {sha}\n" for case, sha in sorted(rows.items()))
     (Path(output) / "casts.sha256").write_text(text)
     fp8 = torch.arange(256, dtype=torch.int32).to(torch.uint8).view(torch.float8_e4m3fn).to(torch.float32)

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::boxes::Boxes;
 use crate::cover::{Span, disjoint};
-use crate::plan::{Copy, CopyOp, Fill, Form, Item, Plan, SourceTensor, TensorItem};
+use crate::plan::{Container, Copy, CopyOp, Fill, Form, Item, Plan, SourceTensor, TensorItem};
 use crate::value;
 use ckpt_tensor::dequant::Mxfp4;
 use ckpt_tensor::{Dtype, Kernel, Op};
@@ -66,6 +66,7 @@ pub fn check(plan: Plan) -> Result<Checked, Error> {
     });
     let boxes = boxes.collect::<Result<Vec<_>, Error>>()?;
     let checked = Checked { plan, tensor_dtypes, key_dtypes, boxes, objects, values };
+    check_container(&checked.plan)?;
     check_paths(&checked)?;
     check_items(&checked)?;
     Ok(checked)
@@ -79,6 +80,26 @@ fn volume(shape: &[u64]) -> Option<u64> {
     shape.iter().try_fold(1u64, |product, &n| product.checked_mul(n))
 }
 
+/// What each container can hold.
+fn check_container(plan: &Plan) -> Result<(), Error> {
+    match plan.container {
+        Container::TorchDist => {
+            if plan.metadata.is_none() {
+                return Err(fault("a torch_dist checkpoint has no .metadata".into()));
+            }
+            if let Some(file) = plan.files.iter().find(|file| !file.header.is_empty()) {
+                return Err(fault(format!("{} has a header, and its container has none", file.path)));
+            }
+        }
+        Container::Safetensors => {
+            if plan.metadata.is_some() || !plan.archives.is_empty() {
+                return Err(fault("safetensors files come with .metadata or archives".into()));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Targets are plain relative paths, none the same as another or as a folder of another.
 fn check_paths(checked: &Checked) -> Result<(), Error> {
     let Checked { plan, objects, .. } = checked;
@@ -86,7 +107,7 @@ fn check_paths(checked: &Checked) -> Result<(), Error> {
     let archives = plan.archives.iter().map(|archive| &archive.path);
     let mut seen = HashSet::new();
     let mut folders = HashSet::new();
-    for path in files.chain(archives).chain([&plan.metadata.path]) {
+    for path in files.chain(archives).chain(plan.metadata.iter().map(|metadata| &metadata.path)) {
         // Separators, drives and streams of every system that we run on.
         let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':', '\0']);
         if !path.split('/').all(plain) {
@@ -117,6 +138,9 @@ fn check_items(checked: &Checked) -> Result<(), Error> {
     for item in checked.plan.files.iter().flat_map(|file| &file.items) {
         match item {
             Item::Object(object) => {
+                if checked.plan.container == Container::Safetensors {
+                    return Err(fault(format!("{} is an object in a safetensors file", object.key)));
+                }
                 if !checked.objects.contains_key(&object.object) {
                     return Err(fault(format!(
                         "{} holds {}, which is not defined",
@@ -202,6 +226,9 @@ fn check_tensor_item<'c>(checked: &'c Checked, item: &TensorItem) -> Result<&'c 
             return Err(wrong("leaves it"));
         }
     }
+    if checked.plan.container == Container::Safetensors && form.sizes != key.shape {
+        return Err(wrong("is in a safetensors file, which holds whole tensors"));
+    }
     let bytes = volume(&form.extent).and_then(|n| checked.key_dtypes[item.key].0.byte_len(n));
     if bytes.is_none_or(|bytes| bytes > i64::MAX as u64) {
         return Err(wrong("is too large"));
@@ -235,6 +262,7 @@ fn check_copy(checked: &Checked, item: &TensorItem, copy: &Copy) -> Result<(), S
     let castable = match &copy.op {
         None => Kernel::new(from, to, Op::None).is_some(),
         Some(CopyOp::MinusOne) => Kernel::new(from, to, Op::MinusOne).is_some(),
+        Some(CopyOp::PlusOne) => Kernel::new(from, to, Op::PlusOne).is_some(),
         Some(CopyOp::DequantBlock { scale, block, columns }) => {
             from == Dtype::F8_E4M3
                 && to.is_castable_float()

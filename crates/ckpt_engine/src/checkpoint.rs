@@ -5,7 +5,9 @@
 use crate::Error;
 use crate::check::{Checked, check};
 use crate::fill::Filler;
-use crate::plan::{Copy, Form, Item, Key, MetadataFile, Plan, SourceFile, SourceTensor, TensorItem};
+use crate::plan::{
+    Container, Copy, Form, Item, Key, MetadataFile, Plan, SourceFile, SourceTensor, TargetFile, TensorItem,
+};
 use ckpt_safetensors::{ReadMode, Source};
 use ckpt_tensor::Dtype;
 use ckpt_torch_dist::{ItemHeader, Metadata, ReadAt, StorageEntry, read_item_header, read_metadata};
@@ -35,7 +37,13 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Opens the iteration directory that has `.metadata`, and reads the header of every item.
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        let metadata = read_index(dir)?;
+        Checkpoint::open_where(dir, &|_| true)
+    }
+
+    /// Opens a checkpoint as if it had only what `keep` says of its key: a training run's optimizer states, say, need
+    /// not be whole for its model to be read.
+    pub fn open_where(dir: &Path, keep: &dyn Fn(&str) -> bool) -> Result<Self, Error> {
+        let metadata = part_of(read_index(dir)?, keep);
         let files = Files::open(dir, &metadata)?;
         let headers = files.headers(&metadata.storage)?;
         let plan = as_plan(dir, &metadata, &headers, &files)?;
@@ -45,6 +53,11 @@ impl Checkpoint {
         let open = |file: &SourceFile| Source::open(&file.path, file.bytes, ReadMode::Pread);
         let sources = checked.plan.sources.iter().map(open).collect::<Result<_, _>>()?;
         Ok(Checkpoint { dir: dir.to_path_buf(), metadata, headers, checked, sources, numbers, files })
+    }
+
+    /// The checkpoint as a plan that reads it: its files, their regions, and each global tensor as copies of them.
+    pub fn plan(&self) -> &Plan {
+        &self.checked.plan
     }
 
     pub fn dir(&self) -> &Path {
@@ -99,6 +112,13 @@ fn read_index(dir: &Path) -> Result<Metadata, Error> {
         return Err(fault(format!("{length} bytes are more than an index has")));
     }
     read_metadata(&fs::read(&path).map_err(io)?).map_err(|error| fault(error.to_string()))
+}
+
+fn part_of(mut metadata: Metadata, keep: &dyn Fn(&str) -> bool) -> Metadata {
+    metadata.tensors.retain(|tensor| keep(&tensor.key));
+    metadata.bytes.retain(|key| keep(key));
+    metadata.storage.retain(|entry| keep(&entry.key));
+    metadata
 }
 
 /// The checkpoint's data files, opened once.
@@ -262,8 +282,10 @@ fn as_plan(
         items.push(Item::Tensor(TensorItem { key, offsets, form: key, tensors }));
         forms.push(Form { sizes: tensor.shape.clone(), extent: tensor.shape.clone(), copies, fill: None });
     }
+    let index = MetadataFile { path: "index".into(), checkpoint_id: String::new(), save_id: String::new() };
     Ok(Plan {
         version: 2,
+        container: Container::TorchDist,
         sources: files
             .order
             .iter()
@@ -273,8 +295,8 @@ fn as_plan(
         objects: BTreeMap::new(),
         forms,
         keys: keys.collect(),
-        files: vec![crate::plan::TargetFile { path: "tensors".into(), rank: 0, items }],
-        metadata: MetadataFile { path: "index".into(), checkpoint_id: String::new(), save_id: String::new() },
+        files: vec![TargetFile { path: "tensors".into(), rank: 0, header: BTreeMap::new(), items }],
+        metadata: Some(index),
         archives: Vec::new(),
     })
 }

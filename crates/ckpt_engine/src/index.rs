@@ -4,13 +4,13 @@ use crate::Error;
 use crate::check::Checked;
 use crate::disk::{Disk, WriteMode};
 use crate::layout::Layout;
-use crate::plan::Item;
+use crate::plan::{Item, MetadataFile};
 use ckpt_torch_dist::{Chunk, Metadata, StorageEntry, TensorEntry, save_object, write_metadata};
 use std::io;
 use std::path::Path;
 
 /// The bytes of `.metadata` for a finished set of files.
-pub fn metadata(checked: &Checked, layout: &Layout) -> Vec<u8> {
+fn metadata(file: &MetadataFile, checked: &Checked, layout: &Layout) -> Vec<u8> {
     let plan = &checked.plan;
     let mut tensors: Vec<TensorEntry> = plan
         .keys
@@ -25,9 +25,9 @@ pub fn metadata(checked: &Checked, layout: &Layout) -> Vec<u8> {
         .collect();
     let mut bytes = Vec::new();
     let mut storage = Vec::new();
-    for (file, places) in plan.files.iter().zip(&layout.files) {
-        let relative_path = file.path.rsplit('/').next().unwrap_or(&file.path);
-        for (item, placed) in file.items.iter().zip(&places.items) {
+    for (target, places) in plan.files.iter().zip(&layout.files) {
+        let relative_path = target.path.rsplit('/').next().unwrap_or(&target.path);
+        for (item, placed) in target.items.iter().zip(&places.items) {
             let (key, offset) = match item {
                 Item::Object(object) => {
                     bytes.push(object.key.clone());
@@ -51,13 +51,13 @@ pub fn metadata(checked: &Checked, layout: &Layout) -> Vec<u8> {
             });
         }
     }
-    let checkpoint_id = Some(plan.metadata.checkpoint_id.clone());
-    let save_id = Some(plan.metadata.save_id.clone());
+    let checkpoint_id = Some(file.checkpoint_id.clone());
+    let save_id = Some(file.save_id.clone());
     write_metadata(&Metadata { tensors, bytes, storage, checkpoint_id, save_id })
 }
 
-/// Writes the archives, then `.metadata`: its presence says that everything else is there. Returns their paths and
-/// lengths.
+/// Writes what a torch_dist checkpoint has beside its data files: the archives, then `.metadata`, whose presence says that
+/// everything else is there. Returns their paths and lengths.
 pub fn write_index(
     disk: &dyn Disk,
     root: &Path,
@@ -76,7 +76,9 @@ pub fn write_index(
         let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
         write(&archive.path, save_object(&checked.values[&archive.object], stem))?;
     }
-    write(&checked.plan.metadata.path, metadata(checked, layout))?;
+    if let Some(file) = &checked.plan.metadata {
+        write(&file.path, metadata(file, checked, layout))?;
+    }
     Ok(written)
 }
 

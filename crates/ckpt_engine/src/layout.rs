@@ -2,7 +2,8 @@
 
 use crate::Error;
 use crate::check::Checked;
-use crate::plan::{Item, TensorItem};
+use crate::plan::{Container, Item, TargetFile, TensorItem};
+use ckpt_safetensors::write_header;
 use ckpt_torch_dist::{PayloadPhase, TorchDtype};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -43,6 +44,8 @@ pub struct FileLayout {
     pub rank: u32,
     pub bytes: u64,
     pub payload_bytes: u64,
+    /// What the file begins with, before its first item.
+    pub(crate) head: Vec<u8>,
     pub(crate) items: Vec<Placed>,
 }
 
@@ -71,7 +74,8 @@ impl Layout {
         let mut files = Vec::with_capacity(checked.plan.files.len());
         for file in &checked.plan.files {
             let mut items = Vec::with_capacity(file.items.len());
-            let (mut at, mut payload_bytes) = (0u64, 0);
+            let head = head(checked, file)?;
+            let (mut at, mut payload_bytes) = (head.len() as u64, 0);
             for item in &file.items {
                 let placed = match item {
                     Item::Object(object) => {
@@ -83,6 +87,7 @@ impl Layout {
                         let sizes = checked.sizes(item);
                         let kind = (dtype, sizes, at % ALIGNED.modulus);
                         let (prefix, trailer) = match known.get(&kind) {
+                            _ if checked.plan.container == Container::Safetensors => (0, 0),
                             Some(&lengths) => lengths,
                             None => {
                                 let archive = item_archive(checked, item, at)?;
@@ -105,10 +110,25 @@ impl Layout {
                 items.push(placed);
             }
             let (path, rank) = (file.path.clone(), file.rank);
-            files.push(FileLayout { path, rank, bytes: at, payload_bytes, items });
+            files.push(FileLayout { path, rank, bytes: at, payload_bytes, head, items });
         }
         Ok(Layout { files })
     }
+}
+
+/// The header of a safetensors file; nothing for other containers.
+fn head(checked: &Checked, file: &TargetFile) -> Result<Vec<u8>, Error> {
+    if checked.plan.container != Container::Safetensors {
+        return Ok(Vec::new());
+    }
+    let tensors = file.items.iter().filter_map(|item| match item {
+        Item::Tensor(item) => {
+            let key = &checked.plan.keys[item.key];
+            Some((key.key.as_str(), checked.key_dtypes[item.key].0, key.shape.as_slice()))
+        }
+        Item::Object(_) => None,
+    });
+    write_header(&file.header, tensors).map_err(|what| Error::Plan(format!("{}: {what}", file.path)))
 }
 
 /// The archive around a tensor item that begins at `start`.

@@ -23,6 +23,7 @@ mod segment;
 mod stats;
 mod value;
 mod verify;
+mod verify_files;
 mod workers;
 mod writer;
 
@@ -37,3 +38,4 @@ pub use run::{
 };
 pub use stats::{FloatStats, Stats, tensor_stats};
 pub use verify::{Findings, verify_against, verify_structure};
+pub use verify_files::verify_files;

@@ -1,27 +1,41 @@
 //! The plan as it arrives: JSON, every field known, nothing believed yet.
 
-use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
 /// A whole conversion as data.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Plan {
     pub version: u32,
+    #[serde(default)]
+    pub container: Container,
     pub sources: Vec<SourceFile>,
     pub tensors: Vec<SourceTensor>,
     pub objects: BTreeMap<String, serde_json::Value>,
     pub forms: Vec<Form>,
     pub keys: Vec<Key>,
     pub files: Vec<TargetFile>,
-    pub metadata: MetadataFile,
+    /// The index of a torch_dist checkpoint.
+    pub metadata: Option<MetadataFile>,
     pub archives: Vec<Archive>,
 }
 
-#[derive(Debug, Deserialize)]
+/// What the target files are.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Container {
+    /// Zip archives and objects back to back, with an index in a file of its own.
+    #[default]
+    TorchDist,
+    /// A header, then whole tensors.
+    Safetensors,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceFile {
     pub path: PathBuf,
@@ -29,7 +43,7 @@ pub struct SourceFile {
     pub bytes: u64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceTensor {
     pub name: String,
@@ -41,7 +55,7 @@ pub struct SourceTensor {
 }
 
 /// A tensor of the checkpoint, whole.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     pub key: String,
@@ -49,23 +63,27 @@ pub struct Key {
     pub shape: Vec<u64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetFile {
     /// Relative to the root.
     pub path: String,
     pub rank: u32,
+    /// What a safetensors header tells besides its tensors.
+    #[serde(default)]
+    pub header: BTreeMap<String, String>,
     pub items: Vec<Item>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
 pub enum Item {
     Tensor(TensorItem),
     Object(ObjectItem),
 }
 
 /// A chunk of a tensor. The copies of its form count `tensors`, which are positions in the plan's tensors.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct TensorItem {
     pub key: usize,
     pub offsets: Vec<u64>,
@@ -75,24 +93,25 @@ pub struct TensorItem {
 
 /// How a chunk is filled. Layers and experts repeat themselves, so a model of a hundred thousand tensors has a few
 /// dozen forms. `extent` is the space in which the copies are given; its row-major order is the payload's.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Form {
     pub sizes: Vec<u64>,
     pub extent: Vec<u64>,
     pub copies: Vec<Copy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fill: Option<Fill>,
 }
 
 /// What elements hold that no copy covers.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Fill {
     Zero,
     One,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Copy {
     /// Position among the tensors of the item.
@@ -102,14 +121,17 @@ pub struct Copy {
     /// In elements of the source tensor.
     pub offset: u64,
     pub strides: Vec<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub op: Option<CopyOp>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CopyOp {
     /// Subtract one in the source's dtype.
     MinusOne,
+    /// Add one in the source's dtype.
+    PlusOne,
     /// A block-scaled float8 matrix of `columns` columns: each `block` of it has a value in the item's tensor `scale`.
     DequantBlock { scale: usize, block: [u64; 2], columns: u64 },
     /// Two four-bit floats a byte, each 32 of them with a power-of-two scale in tensor `scale`. Offset and strides
@@ -117,13 +139,13 @@ pub enum CopyOp {
     DequantMxfp4 { scale: usize },
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct ObjectItem {
     pub key: String,
     pub object: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct MetadataFile {
     pub path: String,
@@ -132,7 +154,7 @@ pub struct MetadataFile {
 }
 
 /// A file that is one torch.save archive.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Archive {
     pub path: String,

@@ -66,6 +66,7 @@ impl Scales {
         Ok(match task.op {
             None => Kernel::new(task.from, task.to, Op::None).ok_or_else(missing)?,
             Some(CopyOp::MinusOne) => Kernel::new(task.from, task.to, Op::MinusOne).ok_or_else(missing)?,
+            Some(CopyOp::PlusOne) => Kernel::new(task.from, task.to, Op::PlusOne).ok_or_else(missing)?,
             Some(&CopyOp::DequantBlock { block, columns, .. }) => {
                 let first_row = self.first / columns.div_ceil(block[1]);
                 Kernel::Block(Block { target: target()?, columns, block, scales: &self.values, first_row })

@@ -31,6 +31,7 @@ impl Work<'_> {
     /// Fills `out` with the file's bytes from `begin` on. Returns the slices of payloads that reach beyond it.
     pub fn fill(&self, filler: &mut Filler, begin: u64, out: &mut [u8]) -> Result<Vec<SliceRecord>, Error> {
         let mut slices = Vec::new();
+        overlay(out, begin, 0, &self.layout.head);
         let end = begin + out.len() as u64;
         let items = &self.checked.plan.files[self.file].items;
         let mut trailers = Vec::new();
@@ -41,12 +42,12 @@ impl Work<'_> {
                     overlay(out, begin, placed.start, &self.checked.objects[&object.object]);
                 }
                 Item::Tensor(item) => {
-                    if begin < placed.payload_at() {
+                    if placed.prefix > 0 && begin < placed.payload_at() {
                         let archive = item_archive(self.checked, item, placed.start)?;
                         overlay(out, begin, placed.start, archive.prefix());
                     }
                     slices.extend(self.fill_payload(filler, at, item, placed, begin, out)?);
-                    if placed.trailer_at() < end {
+                    if placed.trailer > 0 && placed.trailer_at() < end {
                         trailers.push((at, item));
                     }
                 }
@@ -89,13 +90,20 @@ impl Work<'_> {
             filler.announce(&pieces);
         }
         let target = &mut out[within(&slice, begin)];
+        // Only what surrounds a payload tells its CRC.
+        let summed = placed.trailer > 0;
         let mut crc = Hasher::new();
         let mut element = (slice.start - payload) / size;
         for tile in target.chunks_mut(pieces.tile()) {
             filler.fill_pieces(&pieces, element, tile)?;
-            crc.update(tile);
+            if summed {
+                crc.update(tile);
+            }
             element += tile.len() as u64 / size;
             (self.progress)(tile.len())?;
+        }
+        if !summed {
+            return Ok(None);
         }
         let (from, bytes) = (slice.start - payload, slice.end - slice.start);
         let beyond = (bytes < placed.payload).then(|| SliceRecord {

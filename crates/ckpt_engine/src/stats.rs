@@ -24,6 +24,8 @@ pub struct FloatStats {
     pub mean: f64,
     pub nans: u64,
     pub infinities: u64,
+    /// Elements that bfloat16 could not hold.
+    pub beyond_bfloat16: u64,
 }
 
 /// Reads a whole tensor, a tile at a time.
@@ -63,8 +65,14 @@ struct Floats {
 
 impl Floats {
     fn new(widen: Kernel<'static>) -> Self {
-        let stats =
-            FloatStats { min: f32::INFINITY, max: f32::NEG_INFINITY, mean: 0.0, nans: 0, infinities: 0 };
+        let stats = FloatStats {
+            min: f32::INFINITY,
+            max: f32::NEG_INFINITY,
+            mean: 0.0,
+            nans: 0,
+            infinities: 0,
+            beyond_bfloat16: 0,
+        };
         Floats { widen, wide: vec![0; 4 * TILE], sum: 0.0, stats }
     }
 
@@ -73,6 +81,7 @@ impl Floats {
         let whole = BoxCopy { source: 0, target: 0, dims: vec![Dim { count, source: 1, target: 1 }] };
         copy_box(&self.widen, Window { bytes, origin: 0 }, wide, 0, &whole);
         for value in wide.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)) {
+            self.stats.beyond_bfloat16 += u64::from(value.to_bits() & 0xffff != 0);
             if value.is_nan() {
                 self.stats.nans += 1;
                 continue;

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-const TILE: usize = 1 << 20;
+pub(crate) const TILE: usize = 1 << 20;
 /// An object of a checkpoint holds no weights.
 const MAX_OBJECT: u64 = 64 << 20;
 
@@ -196,7 +196,7 @@ fn unplanned<'a>(checkpoint: &'a Checkpoint, plan: &Plan) -> impl Iterator<Item 
     stored.filter(move |key| !planned.contains(*key)).map(|key| format!("{key} is not in the plan"))
 }
 
-fn finish(findings: Mutex<Findings>, bytes: AtomicU64) -> Result<Findings, Error> {
+pub(crate) fn finish(findings: Mutex<Findings>, bytes: AtomicU64) -> Result<Findings, Error> {
     let mut findings = findings.into_inner().unwrap_or_else(PoisonError::into_inner);
     findings.bytes = bytes.into_inner();
     findings.faults.sort();
@@ -204,7 +204,7 @@ fn finish(findings: Mutex<Findings>, bytes: AtomicU64) -> Result<Findings, Error
 }
 
 /// Runs `work` for every number below `count`, on several threads with a buffer of two tiles each.
-fn each(
+pub(crate) fn each(
     count: usize,
     threads: usize,
     stop: &AtomicBool,

@@ -45,7 +45,7 @@ fn lies() -> Vec<(&'static str, Value, &'static str)> {
     vec![
         ("/version", json!(1), "version 1"),
         ("/surprise", json!(1), "unknown field `surprise`"),
-        ("/metadata", Value::Null, "missing field"),
+        ("/metadata", Value::Null, "has no .metadata"),
         ("/sources/0/bytes", json!(50), "not where its shape"),
         ("/sources/0/bytes", json!(-1), "invalid value"),
         ("/tensors/0/source", json!(9), "in no source"),
@@ -112,7 +112,7 @@ fn lies() -> Vec<(&'static str, Value, &'static str)> {
         (form("/copies/0/strides"), json!([15, 1]), "reads past the end"),
         (form("/copies/0/strides"), json!([u64::MAX, 1]), "stride beyond all bounds"),
         (form("/copies/0/strides"), json!([-6, 1]), "invalid value"),
-        (form("/copies/0/op"), json!({"kind": "plus_one"}), "unknown variant `plus_one`"),
+        (form("/copies/0/op"), json!({"kind": "plus_two"}), "unknown variant `plus_two`"),
         (form("/copies/0/op"), json!({"kind": "dequant_mxfp4", "scale": 1}), "would need a cast"),
         (form("/copies/0/op"), json!({"kind": "dequant_block", "scale": 1, "block": [4, 2], "columns": 6}), "would need a cast"),
     ]

@@ -2,7 +2,9 @@
 
 use crate::calls::BindingPlan;
 use crate::settle::on_thread;
-use ckpt_engine::{Checkpoint, Error, Findings, tensor_stats, verify_against, verify_structure};
+use ckpt_engine::{
+    Checkpoint, Error, Findings, tensor_stats, verify_against, verify_files, verify_structure,
+};
 use napi::bindgen_prelude::{AbortSignal, Env, Object};
 use napi_derive::napi;
 use serde_json::{Value, json};
@@ -23,11 +25,7 @@ pub fn verify_checkpoint<'env>(
     plan: Option<&BindingPlan>,
     signal: Option<AbortSignal>,
 ) -> napi::Result<Object<'env>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    if let Some(signal) = signal {
-        let stop = Arc::clone(&stop);
-        signal.on_abort(move || stop.store(true, Ordering::Relaxed));
-    }
+    let stop = stopped_by(signal);
     let plan = plan.map(|plan| Arc::clone(plan));
     on_thread(env, move || {
         let threads = available_parallelism().map_or(1, usize::from);
@@ -36,9 +34,53 @@ pub fn verify_checkpoint<'env>(
             None => verify_structure(&checkpoint, payloads, threads, &stop)?,
             Some(plan) => verify_against(&checkpoint, &plan, threads, &stop)?,
         };
-        let Findings { tensors, objects, items, bytes, faults } = findings;
-        let report = json!({ "tensors": tensors, "objects": objects, "items": items, "bytes": bytes, "faults": faults });
-        Ok(report.to_string())
+        Ok(report(findings))
+    })
+}
+
+/// Verifies the safetensors files of a plan: headers and lengths, with `payloads` every element against the plan's
+/// sources. Resolves to JSON.
+#[napi(
+    ts_return_type = "Promise<string>",
+    ts_args_type = "plan: ExternalObject<Plan>, root: string, payloads: boolean, signal?: AbortSignal | null"
+)]
+pub fn verify_plan_files<'env>(
+    env: &'env Env,
+    plan: &BindingPlan,
+    root: String,
+    payloads: bool,
+    signal: Option<AbortSignal>,
+) -> napi::Result<Object<'env>> {
+    let stop = stopped_by(signal);
+    let plan = Arc::clone(plan);
+    on_thread(env, move || {
+        let threads = available_parallelism().map_or(1, usize::from);
+        Ok(report(verify_files(&plan, Path::new(&root), payloads, threads, &stop)?))
+    })
+}
+
+fn stopped_by(signal: Option<AbortSignal>) -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    if let Some(signal) = signal {
+        let stop = Arc::clone(&stop);
+        signal.on_abort(move || stop.store(true, Ordering::Relaxed));
+    }
+    stop
+}
+
+fn report(findings: Findings) -> String {
+    let Findings { tensors, objects, items, bytes, faults } = findings;
+    json!({ "tensors": tensors, "objects": objects, "items": items, "bytes": bytes, "faults": faults })
+        .to_string()
+}
+
+/// A checkpoint as a plan that reads it, without what has a key under `prefixes`. Resolves to JSON.
+#[napi(ts_return_type = "Promise<string>")]
+pub fn checkpoint_plan(env: &Env, dir: String, prefixes: Vec<String>) -> napi::Result<Object<'_>> {
+    on_thread(env, move || {
+        let keep = |key: &str| !prefixes.iter().any(|prefix| key.starts_with(prefix));
+        let checkpoint = Checkpoint::open_where(Path::new(&dir), &keep)?;
+        Ok(serde_json::to_string(checkpoint.plan()).map_err(|error| Error::Plan(error.to_string()))?)
     })
 }
 
@@ -73,15 +115,33 @@ pub fn inspect_checkpoint(env: &Env, dir: String) -> napi::Result<Object<'_>> {
     })
 }
 
+/// The tensors among `keys` that have elements which bfloat16 could not hold. Resolves to a JSON list.
+#[napi(ts_return_type = "Promise<string>")]
+pub fn beyond_bfloat16(env: &Env, dir: String, keys: Vec<String>) -> napi::Result<Object<'_>> {
+    on_thread(env, move || {
+        let checkpoint =
+            Checkpoint::open_where(Path::new(&dir), &|key| keys.iter().any(|known| known == key))?;
+        let mut beyond = Vec::new();
+        for key in &keys {
+            let at = checkpoint.find(key).ok_or_else(|| no_tensor(&checkpoint, key))?;
+            if tensor_stats(&checkpoint, at)?.floats.is_some_and(|floats| floats.beyond_bfloat16 > 0) {
+                beyond.push(key);
+            }
+        }
+        Ok(json!(beyond).to_string())
+    })
+}
+
+fn no_tensor(checkpoint: &Checkpoint, key: &str) -> Error {
+    Error::Checkpoint { path: checkpoint.dir().to_path_buf(), fault: format!("no tensor {key}") }
+}
+
 /// Hash and figures of one tensor. Resolves to JSON.
 #[napi(ts_return_type = "Promise<string>")]
 pub fn inspect_tensor(env: &Env, dir: String, key: String) -> napi::Result<Object<'_>> {
     on_thread(env, move || {
         let checkpoint = Checkpoint::open(Path::new(&dir))?;
-        let at = checkpoint.find(&key).ok_or_else(|| Error::Checkpoint {
-            path: checkpoint.dir().to_path_buf(),
-            fault: format!("no tensor {key}"),
-        })?;
+        let at = checkpoint.find(&key).ok_or_else(|| no_tensor(&checkpoint, &key))?;
         let stats = tensor_stats(&checkpoint, at)?;
         let floats = stats.floats.map(|floats| {
             // JSON has no infinities; their count tells of them.

@@ -10,7 +10,7 @@ use crate::entries::{TensorInfo, parse_entries};
 
 /// The largest header that is read, as in the reference implementation: a length field of random bytes must not
 /// make us allocate terabytes.
-const MAX_HEADER_BYTES: u64 = 100_000_000;
+pub(crate) const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// A checked header: the tensors, sorted by position, cover the data without gap or overlap. Their ranges are
 /// absolute positions in the file.

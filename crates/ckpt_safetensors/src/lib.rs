@@ -1,12 +1,14 @@
-//! Safetensors files as untrusted input: headers read with every number distrusted, data read by position from files
-//! that may change.
+//! Safetensors files: headers read as untrusted input, with every number distrusted, and written; data read by position
+//! from files that may change.
 
 mod entries;
 mod error;
 mod header;
 mod source;
+mod write;
 
 pub use entries::TensorInfo;
 pub use error::Error;
 pub use header::{Header, read_header};
 pub use source::{DIRECT_ALIGNMENT, ReadMode, Source, SourceFile, Stamp, SystemFile};
+pub use write::write_header;

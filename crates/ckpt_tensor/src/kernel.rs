@@ -10,6 +10,8 @@ pub enum Op {
     None,
     /// Subtract one in the source type, rounding as torch does.
     MinusOne,
+    /// Add one likewise.
+    PlusOne,
 }
 
 /// A conversion of runs of source elements into target elements.

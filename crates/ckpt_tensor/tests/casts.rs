@@ -43,7 +43,7 @@ fn every_level_equals_torch() {
     for from in FLOATS {
         let source = patterns(from);
         for to in FLOATS {
-            for (op, name) in [(Op::None, "none"), (Op::MinusOne, "minus_one")] {
+            for (op, name) in [(Op::None, "none"), (Op::MinusOne, "minus_one"), (Op::PlusOne, "plus_one")] {
                 let case = format!("{} {} {name}", from.safetensors_name(), to.safetensors_name());
                 for level in Level::available() {
                     let digest = Sha256::digest(convert(level, from, to, op, &source));

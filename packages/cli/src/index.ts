@@ -8,6 +8,10 @@ export { processIo } from './process-io.js';
 export { runCommand } from './program.js';
 export { type HfToMegatron, readOptions } from './steps/hf-to-megatron/options.js';
 export { type Manifest, readManifest } from './steps/manifest.js';
+export {
+  type MegatronToHf,
+  readOptions as readExportOptions,
+} from './steps/megatron-to-hf/options.js';
 export { discoverSteps, findStep } from './steps/registry.js';
 export { stepSettings } from './steps/run-step.js';
 export { parseScriptHeader, type Runspec } from './steps/runspec.js';

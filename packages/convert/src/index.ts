@@ -1,5 +1,6 @@
 export type { OnProgress, ProgressEvent } from '@nemotron-convert/core';
 export { type EventStream, NemotronError, streamEvents } from '@nemotron-convert/core';
+export type { ExportOptions } from './export-options.js';
 export type {
   ConfigRules,
   DropRule,
@@ -35,6 +36,7 @@ export {
   type ManyReport,
   type Outcome,
 } from './run/convert-many.js';
+export { type ExportReport, exportHf } from './run/export-hf.js';
 export { type InspectedTensor, type Inspection, inspect, inspectTensor } from './run/inspect.js';
 export { type PlanSummary, plan } from './run/plan.js';
 export {

@@ -70,9 +70,9 @@ export function resolveOptions(options: ConvertOptions): ResolvedOptions {
     });
   }
   const ranks = ranksOf(options.ranks ?? null);
-  const verify = choice('verify', options.verify ?? 'structural', ['none', 'structural', 'full']);
+  const work = resolveWriteOptions(options);
   const keepSource = options.keepSource ?? true;
-  if (!keepSource) checkUnkept(ranks, verify);
+  if (!keepSource) checkUnkept(ranks, work.verify);
   return {
     hfModelId: text('hf_model_id', options.hfModelId),
     megatronPath: text('megatron_path', options.megatronPath),
@@ -85,16 +85,31 @@ export function resolveOptions(options: ConvertOptions): ResolvedOptions {
       etp: size('etp', options.etp),
     },
     trustRemoteCode: options.trustRemoteCode ?? true,
+    ...work,
     ranks,
+    stream: options.stream ?? !keepSource,
+    keepSource,
+  };
+}
+
+/** How the engine is to work, with defaults. Throws OPTION_INVALID. */
+export function resolveWriteOptions(
+  options: Pick<ConvertOptions, 'fresh' | 'memory' | 'readMode' | 'threads' | 'verify' | 'writeMode'>,
+): Pick<ResolvedOptions, 'fresh' | 'memory' | 'ranks' | 'readMode' | 'threads' | 'verify' | 'writeMode'> {
+  return {
+    ranks: null,
     fresh: options.fresh ?? false,
-    verify,
+    verify: choice('verify', options.verify ?? 'structural', ['none', 'structural', 'full']),
     threads: options.threads === undefined ? undefined : size('threads', options.threads),
     memory: options.memory,
     readMode: choice('read_mode', options.readMode ?? 'auto', ['auto', 'direct', 'pread', 'mmap']),
     writeMode: choice('write_mode', options.writeMode ?? 'auto', ['auto', 'direct', 'dontcache', 'buffered']),
-    stream: options.stream ?? !keepSource,
-    keepSource,
   };
+}
+
+/** A text that must be there. Throws OPTION_INVALID. */
+export function requiredText(option: string, value: string | undefined): string {
+  return text(option, value ?? '');
 }
 
 /** What else needs the weights while they are being removed. */
@@ -116,7 +131,7 @@ function checkUnkept(ranks: RankOf | null, verify: VerifyChoice): void {
 }
 
 /** One process alone is no sharing. */
-function ranksOf(ranks: RankOf | null): RankOf | null {
+export function ranksOf(ranks: RankOf | null): RankOf | null {
   if (ranks === null) return null;
   const { rank, world } = ranks;
   if (Number.isSafeInteger(rank) && Number.isSafeInteger(world) && rank >= 0 && rank < world) {
@@ -134,7 +149,7 @@ function text(option: string, value: string): string {
   });
 }
 
-function choice<T extends string>(option: string, value: T, expected: readonly T[]): T {
+export function choice<T extends string>(option: string, value: T, expected: readonly T[]): T {
   if (expected.includes(value)) return value;
   throw new NemotronError(
     'OPTION_INVALID',

@@ -177,6 +177,12 @@ export const ERRORS = {
     'a Megatron parameter has no rule in the family',
     'this configuration of the architecture is not supported by the chosen target; check config.json',
   ),
+  CHECKPOINT_MISMATCH: row(
+    'E0322',
+    3,
+    'checkpoint and model do not fit together',
+    'give the model that the checkpoint was made from as hf_model_id',
+  ),
   CHECKPOINT_INVALID: row(
     'E0321',
     3,

@@ -21,6 +21,14 @@ export interface Binding {
     plan: BindingPlan | null,
     signal: AbortSignal | null,
   ): Promise<string>;
+  verifyPlanFiles(
+    plan: BindingPlan,
+    root: string,
+    payloads: boolean,
+    signal: AbortSignal | null,
+  ): Promise<string>;
+  beyondBfloat16(dir: string, keys: string[]): Promise<string>;
+  checkpointPlan(dir: string, prefixes: string[]): Promise<string>;
   inspectCheckpoint(dir: string): Promise<string>;
   inspectTensor(dir: string, key: string): Promise<string>;
   runPlan(

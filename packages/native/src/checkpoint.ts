@@ -33,6 +33,51 @@ export interface CheckpointContent {
   ])[];
 }
 
+/** A region of a file that holds a strided piece of a tensor. */
+export interface StoredRegion {
+  readonly name: string;
+  /** Index into the plan's sources. */
+  readonly source: number;
+  /** safetensors dtype name. */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** A checkpoint as a plan whose sources are its own files: each tensor is made of copies of the stored regions. */
+export interface CheckpointPlan {
+  readonly sources: readonly { readonly path: string; readonly bytes: number }[];
+  readonly tensors: readonly StoredRegion[];
+  /** The global tensors, with torch dtype names. */
+  readonly keys: readonly {
+    readonly key: string;
+    readonly dtype: string;
+    readonly shape: readonly number[];
+  }[];
+  /** One file, whose items are the keys in order. */
+  readonly files: readonly { readonly items: readonly { readonly copies: readonly StoredCopy[] }[] }[];
+}
+
+/** A box of a tensor, and where a region holds it. */
+export interface StoredCopy {
+  /** Number of the region among the plan's `tensors`. */
+  readonly tensor: number;
+  readonly start: readonly number[];
+  readonly size: readonly number[];
+  /** In elements of the region. */
+  readonly offset: number;
+  readonly strides: readonly number[];
+}
+
+/** How a plan crosses: the copies are in forms, and count the tensors of their item. */
+interface FormedPlan extends Omit<CheckpointPlan, 'files'> {
+  readonly forms: readonly { readonly copies: readonly StoredCopy[] }[];
+  readonly files: readonly {
+    readonly items: readonly { readonly form: number; readonly tensors: readonly number[] }[];
+  }[];
+}
+
 export interface TensorStats {
   /** SHA-256 of the row-major little-endian elements. */
   readonly sha256: string;
@@ -65,9 +110,48 @@ export async function verifyCheckpoint(dir: string, work: VerifyWork = {}): Prom
   ) as Findings;
 }
 
+/**
+ * Verifies the safetensors files of a plan under `root`: their headers and lengths, with `payloads` every element against
+ * the plan's sources.
+ */
+export async function verifyFiles(
+  plan: LoadedPlan,
+  root: string,
+  { payloads = true, signal }: Omit<VerifyWork, 'plan'> = {},
+): Promise<Findings> {
+  throwIfStopped(signal);
+  return JSON.parse(
+    await settled(() => binding().verifyPlanFiles(plan.handle, root, payloads, signal ?? null)),
+  ) as Findings;
+}
+
+/**
+ * The checkpoint in an iteration directory as a plan that reads it, without what has a key under `prefixes`; headers are
+ * read, no payload. Throws CHECKPOINT_INVALID.
+ */
+export async function checkpointPlan(dir: string, prefixes: readonly string[] = []): Promise<CheckpointPlan> {
+  const { forms, files, ...plan } = JSON.parse(
+    await settled(() => binding().checkpointPlan(dir, [...prefixes])),
+  ) as FormedPlan;
+  const filled = files.map(({ items }) => ({
+    items: items.map(({ form, tensors }) => ({
+      copies: (forms[form]?.copies ?? []).map((copy) => ({
+        ...copy,
+        tensor: tensors[copy.tensor] as number,
+      })),
+    })),
+  }));
+  return { ...plan, files: filled };
+}
+
 /** What the checkpoint in an iteration directory holds; no payload is read. */
 export async function inspectCheckpoint(dir: string): Promise<CheckpointContent> {
   return JSON.parse(await settled(() => binding().inspectCheckpoint(dir))) as CheckpointContent;
+}
+
+/** Which of some tensors have elements that bfloat16 could not hold; each is read whole. */
+export async function beyondBfloat16(dir: string, keys: readonly string[]): Promise<string[]> {
+  return JSON.parse(await settled(() => binding().beyondBfloat16(dir, [...keys]))) as string[];
 }
 
 /** Reads one tensor whole. Throws CHECKPOINT_INVALID when there is none of that key. */

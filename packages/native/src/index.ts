@@ -3,14 +3,20 @@ import { settled, throwIfStopped } from './failure.js';
 import type { LoadedPlan, PlannedFiles } from './plan.js';
 
 export {
+  beyondBfloat16,
   type CheckpointContent,
+  type CheckpointPlan,
   type CheckpointTensor,
+  checkpointPlan,
   type Findings,
   inspectCheckpoint,
   inspectTensor,
+  type StoredCopy,
+  type StoredRegion,
   type TensorStats,
   type VerifyWork,
   verifyCheckpoint,
+  verifyFiles,
 } from './checkpoint.js';
 export { type LoadedPlan, loadPlan, type PlannedFiles } from './plan.js';
 export { inspectSafetensors, type SafetensorsFile, type TensorInfo } from './safetensors.js';

@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import { parseStepWords, readManifest, readOptions, stepSettings } from '../../../packages/cli/src/index.js';
+import {
+  type Manifest,
+  parseStepWords,
+  readExportOptions,
+  readManifest,
+  readOptions,
+  stepSettings,
+} from '../../../packages/cli/src/index.js';
 import type { Case } from '../case.js';
 import { errorDifference } from '../errors.js';
 import { difference, recordedValue, show } from '../values.js';
@@ -13,22 +20,48 @@ export function stepConfig(recorded: Case, place: Place): string | undefined {
   });
 }
 
+interface Read {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly idle: number | null;
+}
+
+type Reader = (
+  settings: ReturnType<typeof settingsOf>,
+  extensions: Manifest['extensions'],
+  env: Readonly<Record<string, string>>,
+) => Read;
+
+const READERS: Readonly<Record<string, Reader>> = {
+  'convert/hf_to_megatron': (...given) => readOptions(...given) as never,
+  'convert/megatron_to_hf': (...given) => {
+    const { options, showProgress, idle } = readExportOptions(...given);
+    return { options: { ...options, showProgress }, idle };
+  },
+};
+
 /** The parameters that the recorded script handed to its converter or library call. */
 export function step(recorded: Case, place: Place): string | undefined {
+  const read = READERS[recorded.step ?? ''];
+  if (read === undefined) return `no reader of ${recorded.step}`;
   const manifest = readManifest(join(place.steps, recorded.step ?? '', 'step.toml'));
   return attempt(recorded, () => {
     const words = (recorded.argv ?? []).map((word) => place.fill(word));
     if (parseStepWords(words, 'step').help) return recorded.expect.exit === 0 ? undefined : 'help';
-    const found = readOptions(settingsOf(recorded, place), manifest.extensions, place.env(recorded));
+    const found = read(settingsOf(recorded, place), manifest.extensions, place.env(recorded));
     const expect = place.fillAll(recorded.expect);
     const { exec, calls } = expect as {
       exec?: { argv: string[] };
-      calls?: { kwargs: Record<string, unknown> }[];
+      calls?: { args?: unknown[]; kwargs: Record<string, unknown> }[];
     };
-    if (exec !== undefined) return converterWords(exec.argv, found.options as never);
-    if (calls !== undefined) return callArguments(calls[0]?.kwargs ?? {}, found.options as never);
+    if (exec !== undefined) return converterWords(exec.argv, found.options);
+    if (calls !== undefined) return callArguments(Object.assign({}, ...calls.map(named)), found.options);
     return found.idle === null ? 'expected an idle rank' : undefined;
   });
+}
+
+/** A call's arguments by name; the one that is given by position is the model. */
+function named({ args = [], kwargs }: { args?: unknown[]; kwargs: Record<string, unknown> }) {
+  return { ...(args.length === 0 ? {} : { hf_model_id: args[0] }), ...kwargs };
 }
 
 function attempt(recorded: Case, work: () => string | undefined): string | undefined {
@@ -57,6 +90,7 @@ function settingsOf(recorded: Case, place: Place) {
 /** The converter's words and the options that carry the same. */
 const WORDS: Readonly<Record<string, string>> = {
   '--hf-model': 'hfModelId',
+  '--hf-path': 'hfPath',
   '--megatron-path': 'megatronPath',
   '--tp': 'tp',
   '--pp': 'pp',
@@ -65,7 +99,14 @@ const WORDS: Readonly<Record<string, string>> = {
   '--torch-dtype': 'dtype',
 };
 
-/** What the conversion does where an option is absent. */
+/** Switches, by the word that says them or their opposite. */
+const SWITCHES = [
+  ['trustRemoteCode', '--trust-remote-code', true],
+  ['showProgress', '--no-progress', false],
+  ['strict', '--not-strict', false],
+] as const;
+
+/** What a conversion does where an option is absent; an export then takes the dtypes that are there. */
 const DEFAULTS: Readonly<Record<string, string>> = { dtype: 'bfloat16' };
 
 function converterWords(
@@ -79,17 +120,20 @@ function converterWords(
       return `${word}: expected ${show(argv[at + 1])}, found ${show(options[option])}`;
     }
   }
-  const trusts = argv.includes('--trust-remote-code');
-  return options.trustRemoteCode !== undefined && options.trustRemoteCode !== trusts
-    ? 'trust_remote_code'
-    : undefined;
+  for (const [option, word, present] of SWITCHES) {
+    if (options[option] !== undefined && options[option] !== (argv.includes(word) === present)) return option;
+  }
+  return undefined;
 }
 
 const ARGUMENTS: Readonly<Record<string, string>> = {
+  hf_path: 'hfPath',
   hf_model_id: 'hfModelId',
   megatron_path: 'megatronPath',
   torch_dtype: 'dtype',
   device_map: 'deviceMap',
+  show_progress: 'showProgress',
+  strict: 'strict',
   trust_remote_code: 'trustRemoteCode',
 };
 

@@ -28,7 +28,11 @@ pub fn payload(case: &Case, item: &Value) -> Vec<u8> {
     for copy in form["copies"].as_array().unwrap() {
         let tensor = numbers(&item["tensors"])[copy["tensor"].as_u64().unwrap() as usize] as usize;
         let from = Dtype::from_safetensors(case.plan["tensors"][tensor]["dtype"].as_str().unwrap()).unwrap();
-        let op = if copy["op"].is_null() { Op::None } else { Op::MinusOne };
+        let op = match copy["op"]["kind"].as_str() {
+            None => Op::None,
+            Some("plus_one") => Op::PlusOne,
+            Some(_) => Op::MinusOne,
+        };
         let kernel = Kernel::new(from, to, op).unwrap();
         let (start, count, strides) =
             (numbers(&copy["start"]), numbers(&copy["size"]), numbers(&copy["strides"]));

@@ -54,61 +54,62 @@ impl Level {
 pub fn cast_fn_at(level: Level, from: Dtype, to: Dtype, op: Op) -> Option<CastFn> {
     match op {
         Op::None if from == to => None,
-        Op::None => pick::<false>(level, from, to),
-        Op::MinusOne => pick::<true>(level, from, to),
+        Op::None => pick::<0>(level, from, to),
+        Op::MinusOne => pick::<-1>(level, from, to),
+        Op::PlusOne => pick::<1>(level, from, to),
     }
 }
 
-fn pick<const MINUS_ONE: bool>(level: Level, from: Dtype, to: Dtype) -> Option<CastFn> {
+fn pick<const PLUS: i32>(level: Level, from: Dtype, to: Dtype) -> Option<CastFn> {
     use Dtype::{BF16 as B, F16 as H, F32 as S};
     Some(match (from, to) {
-        (S, S) => at::<F32, F32, 4, 4, MINUS_ONE>(level),
-        (S, B) => at::<F32, Bf16, 4, 2, MINUS_ONE>(level),
-        (S, H) => at::<F32, F16, 4, 2, MINUS_ONE>(level),
-        (B, S) => at::<Bf16, F32, 2, 4, MINUS_ONE>(level),
-        (B, B) => at::<Bf16, Bf16, 2, 2, MINUS_ONE>(level),
-        (B, H) => at::<Bf16, F16, 2, 2, MINUS_ONE>(level),
-        (H, S) => at::<F16, F32, 2, 4, MINUS_ONE>(level),
-        (H, B) => at::<F16, Bf16, 2, 2, MINUS_ONE>(level),
-        (H, H) => at::<F16, F16, 2, 2, MINUS_ONE>(level),
+        (S, S) => at::<F32, F32, 4, 4, PLUS>(level),
+        (S, B) => at::<F32, Bf16, 4, 2, PLUS>(level),
+        (S, H) => at::<F32, F16, 4, 2, PLUS>(level),
+        (B, S) => at::<Bf16, F32, 2, 4, PLUS>(level),
+        (B, B) => at::<Bf16, Bf16, 2, 2, PLUS>(level),
+        (B, H) => at::<Bf16, F16, 2, 2, PLUS>(level),
+        (H, S) => at::<F16, F32, 2, 4, PLUS>(level),
+        (H, B) => at::<F16, Bf16, 2, 2, PLUS>(level),
+        (H, H) => at::<F16, F16, 2, 2, PLUS>(level),
         _ => return None,
     })
 }
 
-fn at<S: Element<SN>, D: Element<DN>, const SN: usize, const DN: usize, const MINUS_ONE: bool>(
+fn at<S: Element<SN>, D: Element<DN>, const SN: usize, const DN: usize, const PLUS: i32>(
     level: Level,
 ) -> CastFn {
     match level {
-        Level::Baseline => convert::<S, D, SN, DN, MINUS_ONE>,
+        Level::Baseline => convert::<S, D, SN, DN, PLUS>,
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a level is only used where `Level::available` has found its features.
-        Level::Avx2 => |source, target| unsafe { avx2::<S, D, SN, DN, MINUS_ONE>(source, target) },
+        Level::Avx2 => |source, target| unsafe { avx2::<S, D, SN, DN, PLUS>(source, target) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Level::Avx512 => |source, target| unsafe { avx512::<S, D, SN, DN, MINUS_ONE>(source, target) },
+        Level::Avx512 => |source, target| unsafe { avx512::<S, D, SN, DN, PLUS>(source, target) },
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn avx2<S: Element<SN>, D: Element<DN>, const SN: usize, const DN: usize, const MINUS_ONE: bool>(
+fn avx2<S: Element<SN>, D: Element<DN>, const SN: usize, const DN: usize, const PLUS: i32>(
     source: &[u8],
     target: &mut [u8],
 ) {
-    convert::<S, D, SN, DN, MINUS_ONE>(source, target);
+    convert::<S, D, SN, DN, PLUS>(source, target);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn avx512<S: Element<SN>, D: Element<DN>, const SN: usize, const DN: usize, const MINUS_ONE: bool>(
+fn avx512<S: Element<SN>, D: Element<DN>, const SN: usize, const DN: usize, const PLUS: i32>(
     source: &[u8],
     target: &mut [u8],
 ) {
-    convert::<S, D, SN, DN, MINUS_ONE>(source, target);
+    convert::<S, D, SN, DN, PLUS>(source, target);
 }
 
 #[inline(always)]
-fn convert<S: Element<SN>, D: Element<DN>, const SN: usize, const DN: usize, const MINUS_ONE: bool>(
+fn convert<S: Element<SN>, D: Element<DN>, const SN: usize, const DN: usize, const PLUS: i32>(
     source: &[u8],
     target: &mut [u8],
 ) {
@@ -117,10 +118,10 @@ fn convert<S: Element<SN>, D: Element<DN>, const SN: usize, const DN: usize, con
     assert!(source_rest.is_empty() && target_rest.is_empty() && source.len() == target.len());
     for (from, to) in source.iter().zip(target) {
         let mut bits = S::widen(*from);
-        if MINUS_ONE {
+        if PLUS != 0 {
             // torch computes half-precision arithmetic in f32 and rounds the result to the tensor's own type.
-            let difference = f32::from_bits(bits) - 1.0;
-            bits = S::widen(S::narrow(difference.to_bits(), 0xffff));
+            let sum = f32::from_bits(bits) + PLUS as f32;
+            bits = S::widen(S::narrow(sum.to_bits(), 0xffff));
         }
         *to = D::narrow(bits, S::NAN_AS_BF16);
     }

@@ -9,7 +9,8 @@ import {
 import type { Budget, ConvertOptions } from '@nemotron-convert/convert';
 import { NemotronError } from '@nemotron-convert/core';
 import { globSync, isDynamicPattern } from 'tinyglobby';
-import { readBytes, readCount, readOptions } from '../steps/hf-to-megatron/options.js';
+import { readBytes, readCount } from '../steps/extensions.js';
+import { readOptions } from '../steps/hf-to-megatron/options.js';
 import type { Parameter } from '../steps/manifest.js';
 import { Settings } from '../steps/settings.js';
 import { fillTemplate } from './template.js';

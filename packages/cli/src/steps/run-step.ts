@@ -25,6 +25,7 @@ interface Runner {
 /** The steps that run here, loaded when needed. */
 const RUNNERS: ReadonlyMap<string, () => Promise<Runner>> = new Map([
   ['convert/hf_to_megatron', async () => (await import('./hf-to-megatron/run.js')).HF_TO_MEGATRON],
+  ['convert/megatron_to_hf', async () => (await import('./megatron-to-hf/run.js')).MEGATRON_TO_HF],
 ]);
 
 type TreeRunner = (tree: MapNode, run: StepRun, io: Io) => Promise<number>;

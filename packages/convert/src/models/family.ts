@@ -138,6 +138,8 @@ export interface DropRule {
   /** A group named `beyond` matches only layer numbers past the decoder's last. */
   readonly tensors: RegExp;
   readonly reason: string;
+  /** What the tensors repeat, so that it can be written again: Megatron parameters by what the group `end` matches. */
+  readonly repeats?: Readonly<Record<string, string>>;
   /** The Bridge versions that leave them out; all when absent. */
   readonly targets?: readonly Target[];
 }

@@ -16,6 +16,8 @@ export interface Box<Source> {
 export type BoxOp<Source> =
   /** Less one, rounded to the source dtype. */
   | { readonly kind: 'minus_one' }
+  /** Plus one, likewise. */
+  | { readonly kind: 'plus_one' }
   /** float8 row-major [rows, columns] times its block's scale, rounded to bfloat16. */
   | {
       readonly kind: 'dequant_block';

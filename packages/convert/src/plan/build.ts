@@ -8,7 +8,7 @@ import type { Mapped } from './collect.js';
 import { Forms } from './forms.js';
 import { type Cut, cuts } from './grid.js';
 import { rankLayout } from './ranks.js';
-import type { ObjectItem, Plan, PlanFile, PlanTensor, TensorItem } from './types.js';
+import type { ObjectItem, PlanFile, PlanTensor, TensorItem, TorchDistPlan } from './types.js';
 
 export interface BuildInput {
   readonly model: ModelDescription;
@@ -33,7 +33,7 @@ interface PlacedItem {
 }
 
 /** Lays the mapped parameters out as chunks, the chunks as items of files, and numbers everything they refer to. */
-export function buildPlan(input: BuildInput): Plan {
+export function buildPlan(input: BuildInput): TorchDistPlan {
   const layout = rankLayout(input.sizes, input.layers);
   const keys = new Numbered<string, { key: string; dtype: string; shape: readonly number[] }>();
   const tensors = new Numbered<SourceTensor, PlanTensor>();
@@ -67,6 +67,7 @@ export function buildPlan(input: BuildInput): Plan {
     objects.push({ item: { key: COMMON_STATE_KEY, object: 'common' as never }, rank: 0 });
   return {
     version: 2,
+    container: 'torch_dist',
     sources: input.sourceFiles.map(({ path, bytes }) => ({ path, bytes })),
     tensors: tensors.values,
     objects: torchObjects(input.container),

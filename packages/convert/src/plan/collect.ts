@@ -124,7 +124,7 @@ function leftovers(
 }
 
 /** A dropped weight's block scale goes with it. */
-function drops(
+export function drops(
   rule: DropRule,
   name: string,
   layers: number,
@@ -136,7 +136,7 @@ function drops(
   return beyond === undefined || Number(beyond) >= layers;
 }
 
-function concrete(param: Param): string {
+export function concrete(param: Param): string {
   let next = 0;
   return param.name.replace(/\(\w+\)/, '').replaceAll('*', () => String(param.indices[next++]));
 }

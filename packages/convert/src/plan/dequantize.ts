@@ -3,7 +3,7 @@ import type { SourceTensor } from '../source/tensor.js';
 import type { Box } from './box.js';
 
 const FLOAT8 = 'F8_E4M3';
-const SCALE_SUFFIX = '_scale_inv';
+export const SCALE_SUFFIX = '_scale_inv';
 
 /** Block-scaled float8 of a source: rows and columns that share a scale. */
 export type BlockSize = readonly [rows: number, columns: number];

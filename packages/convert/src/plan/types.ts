@@ -59,10 +59,12 @@ export interface PlanFile {
   /** Relative to the checkpoint's root. */
   readonly path: string;
   readonly rank: number;
+  /** What a safetensors header tells besides its tensors. */
+  readonly header?: Readonly<Record<string, string>>;
   readonly items: readonly (TensorItem | ObjectItem)[];
 }
 
-/** A tensor of the source with its place in a file. */
+/** A tensor of the source, or a stored piece of one, with its place in a file. */
 export interface PlanTensor {
   readonly name: string;
   readonly source: number;
@@ -72,9 +74,21 @@ export interface PlanTensor {
   readonly end: number;
 }
 
+/** `.metadata` of a torch_dist checkpoint. */
+export interface PlanIndex {
+  readonly path: string;
+  readonly checkpointId: string;
+  readonly saveId: string;
+}
+
+/** A plan that writes a torch_dist checkpoint. */
+export type TorchDistPlan = Plan & { readonly metadata: PlanIndex };
+
 /** The whole conversion as data: decided here, re-checked and executed by the engine. */
 export interface Plan {
   readonly version: 2;
+  /** What the files are: torch_dist checkpoints also have an index and archives. */
+  readonly container: 'torch_dist' | 'safetensors';
   readonly sources: readonly { readonly path: string; readonly bytes: number }[];
   readonly tensors: readonly PlanTensor[];
   readonly objects: Readonly<Record<string, TorchValue>>;
@@ -85,6 +99,6 @@ export interface Plan {
     readonly shape: readonly number[];
   }[];
   readonly files: readonly PlanFile[];
-  readonly metadata: { readonly path: string; readonly checkpointId: string; readonly saveId: string };
+  readonly metadata?: PlanIndex;
   readonly archives: readonly { readonly path: string; readonly object: string }[];
 }

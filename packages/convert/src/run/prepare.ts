@@ -4,6 +4,7 @@ import { describeEncoders } from '../megatron/encoders/index.js';
 import { describeGemma4 } from '../megatron/gemma4.js';
 import { describeGpt } from '../megatron/gpt.js';
 import { describeHybrid } from '../megatron/hybrid.js';
+import type { ModelDescription } from '../megatron/model.js';
 import { describeParallel } from '../megatron/parallel.js';
 import type { ConfigRules, Family } from '../models/family.js';
 import { fillDefaults, HfConfig } from '../models/hf-config.js';
@@ -22,7 +23,7 @@ import type { Plan } from '../plan/types.js';
 import { architectureOf } from '../source/architecture.js';
 import type { Source } from '../source/open.js';
 import { readQuantization } from '../source/quantization.js';
-import { LANGUAGE_SPELLINGS, respelled } from '../source/spellings.js';
+import { LANGUAGE_SPELLINGS, respelled, type Spelling } from '../source/spellings.js';
 
 /** Everything that is decided before a byte of tensor data is read. */
 export interface Prepared {
@@ -51,17 +52,9 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
   const family = findFamily(architecture, source.configPath, source.families);
   const target = chooseTarget(family, options.target, source.config);
   const { block } = readQuantization(source.dir, source.config, source.tensors);
-  const rules = rulesFor(family, target, source.config);
-  if (rules === undefined) throw new TypeError(`${architecture} has no rules for ${target}`);
-  const hf = configOf(source, family, rules, target);
-  const whole = new HfConfig(source.config, source.configPath);
-  const plain = family.prefix === undefined ? LANGUAGE_SPELLINGS : [];
-  const tensors = respelled(source.tensors, family.spellings ?? plain);
-  const about = { whole, target, dtype: options.dtype, modelId: options.hfModelId, tensors: tensors.keys() };
-  const provider = buildProvider(hf, rules, about, options.sizes);
+  const tensors = respelled(source.tensors, spellingsOf(family));
+  const { rules, provider, model } = describe(family, target, source, tensors.keys(), options);
   checkSizes(options.sizes, provider, family.model !== 'gpt');
-  const model = DESCRIBE[family.model](provider, target, family.prefix);
-  describeEncoders(model, rules.encoders ?? [], { whole, provider, target });
   const { mapped, drops } = collect({
     family,
     rules,
@@ -97,7 +90,46 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
   };
 }
 
-function configOf(source: Source, family: Family, rules: ConfigRules, target: Target): HfConfig {
+/** Other prefixes that tensor names of a family may have. */
+export function spellingsOf(family: Family): readonly Spelling[] {
+  return family.spellings ?? (family.prefix === undefined ? LANGUAGE_SPELLINGS : []);
+}
+
+export interface Described {
+  readonly rules: ConfigRules;
+  readonly provider: Fields;
+  readonly model: ModelDescription;
+}
+
+/**
+ * The Megatron model of a config.json, for one Megatron-Bridge version; `tensors` are the names of the source's, and
+ * `overrides` provider fields known better.
+ */
+export function describe(
+  family: Family,
+  target: Target,
+  source: Pick<Source, 'config' | 'configPath'>,
+  tensors: Iterable<string>,
+  { dtype, hfModelId, sizes }: Pick<ResolvedOptions, 'dtype' | 'hfModelId' | 'sizes'>,
+  overrides: Fields = {},
+): Described {
+  const rules = rulesFor(family, target, source.config);
+  if (rules === undefined) throw new TypeError(`${family.architectures[0]} has no rules for ${target}`);
+  const hf = configOf(source, family, rules, target);
+  const whole = new HfConfig(source.config, source.configPath);
+  const about = { whole, target, dtype, modelId: hfModelId, tensors };
+  const provider = { ...buildProvider(hf, rules, about, sizes), ...overrides };
+  const model = DESCRIBE[family.model](provider, target, family.prefix);
+  describeEncoders(model, rules.encoders ?? [], { whole, provider, target });
+  return { rules, provider, model };
+}
+
+function configOf(
+  source: Pick<Source, 'config' | 'configPath'>,
+  family: Family,
+  rules: ConfigRules,
+  target: Target,
+): HfConfig {
   const { textClass } = family;
   const recorded = textClass === undefined ? {} : attributes(textClass, target, {});
   const defaults = { ...recorded, ...family.defaults, ...rules.defaults };

@@ -46,24 +46,38 @@ export type WeightMap = Readonly<Record<string, string>>;
 export async function readIndex(dir: string, names: ReadonlySet<string>): Promise<WeightMap | null> {
   if (!names.has(INDEX)) return null;
   const path = join(dir, INDEX);
-  const invalid = (found: string): NemotronError =>
-    new NemotronError('SOURCE_INDEX_INVALID', `${path}: ${found}`, { facts: { path } });
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(await readText(path));
-  } catch (cause) {
-    if (cause instanceof NemotronError) throw cause;
-    throw invalid(`not JSON: ${(cause as Error).message}`);
-  }
-  const map = (parsed as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof map !== 'object' || map === null || Array.isArray(map)) throw invalid('weight_map is not a map');
+  const map = (await parseIndex(path))?.weight_map;
+  if (!isRecord(map)) throw invalidIndex(path, 'weight_map is not a map');
   for (const [tensor, file] of Object.entries(map)) {
-    if (typeof file !== 'string') throw invalid(`weight_map.${tensor} is not a file name`);
+    if (typeof file !== 'string') throw invalidIndex(path, `weight_map.${tensor} is not a file name`);
     if (file === '' || file.includes('/') || file.includes('\\') || file === '..') {
-      throw invalid(`weight_map.${tensor} names ${file}, which is outside the directory`);
+      throw invalidIndex(path, `weight_map.${tensor} names ${file}, which is outside the directory`);
     }
   }
   return map as WeightMap;
+}
+
+/** The `metadata` of a source's index, as it is there. */
+export async function readIndexMetadata(dir: string): Promise<Readonly<Record<string, unknown>>> {
+  const found = (await parseIndex(join(dir, INDEX)))?.metadata;
+  return isRecord(found) ? found : {};
+}
+
+async function parseIndex(path: string): Promise<{ weight_map?: unknown; metadata?: unknown } | null> {
+  try {
+    return JSON.parse(await readText(path)) as { weight_map?: unknown; metadata?: unknown } | null;
+  } catch (cause) {
+    if (cause instanceof NemotronError) throw cause;
+    throw invalidIndex(path, `not JSON: ${(cause as Error).message}`);
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function invalidIndex(path: string, found: string): NemotronError {
+  return new NemotronError('SOURCE_INDEX_INVALID', `${path}: ${found}`, { facts: { path } });
 }
 
 /** The weight files to read, in name order. Throws when there are none, or when the index names absent ones. */

@@ -10,6 +10,7 @@ import { fileUrl, type HubFile, listModel } from './hub-list.js';
 import { PartialBlob } from './hub-partial.js';
 import type { HubSettings } from './hub-settings.js';
 import { HubWeights } from './hub-weights.js';
+import { isSideFile } from './side-files.js';
 import { isTokenizerFile } from './tokenizer-files.js';
 
 export interface HubContext {
@@ -18,6 +19,8 @@ export interface HubContext {
   /** Called with a snapshot that has everything but the weights. */
   readonly beforeWeights?: (dir: string) => Promise<void>;
   readonly pieceBytes?: number;
+  /** Only what describes the model is wanted, and all of that; a cached snapshot need not have the weights. */
+  readonly described?: boolean;
 }
 
 export interface Snapshot {
@@ -46,13 +49,14 @@ export async function resolveHub(
   context: HubContext = {},
 ): Promise<Snapshot> {
   const cache = new ModelCache(settings.cache, id.repo);
-  if (settings.offline) return cached(id, cache, 'HF_HUB_OFFLINE is set');
+  const { described = false } = context;
+  if (settings.offline) return cached(id, cache, 'HF_HUB_OFFLINE is set', described);
   const client = new HubClient(settings, context.signal);
   try {
     return await describe(id, cache, client, context);
   } catch (error) {
     if (!(error instanceof NemotronError) || error.code !== 'HUB_UNREACHABLE') throw error;
-    const snapshot = await cached(id, cache, error.message).catch(() => undefined);
+    const snapshot = await cached(id, cache, error.message, described).catch(() => undefined);
     if (snapshot === undefined) throw error;
     context.onProgress?.({
       kind: 'note',
@@ -78,7 +82,10 @@ async function describe(
   const dir = cache.snapshot(commit);
   await onCache(cache.dir, () => cache.writeRef(id.revision, commit));
 
-  const isSmall = ({ name }: HubFile) => DESCRIPTIONS.includes(name) || isTokenizerFile(name);
+  const isSmall = ({ name }: HubFile) =>
+    DESCRIPTIONS.includes(name) ||
+    isTokenizerFile(name) ||
+    (context.described === true && isSideFile(name) && !name.includes('/'));
   await bring(listing.files.filter(isSmall), id, commit, cache, client, context);
   await context.beforeWeights?.(dir);
   const names = new Set(listing.files.map(({ name }) => name).filter((name) => !name.includes('/')));
@@ -138,11 +145,12 @@ async function requireSpace(files: readonly HubFile[], cache: ModelCache): Promi
 }
 
 /** A snapshot that is complete as far as its own index tells. Throws HUB_OFFLINE. */
-async function cached(id: HubId, cache: ModelCache, why: string): Promise<Snapshot> {
+async function cached(id: HubId, cache: ModelCache, why: string, described: boolean): Promise<Snapshot> {
   const commit = await cache.commitOf(id);
   const dir = commit === undefined ? undefined : cache.snapshot(commit);
   const names = dir === undefined ? undefined : await cache.names(dir);
   if (commit !== undefined && dir !== undefined && names?.has('config.json') === true) {
+    if (described) return { dir, commit };
     const index = await readIndex(dir, names);
     const isComplete = Object.values(index ?? {}).every((file) => names.has(file));
     const hasWeights = [...names].some((name) => name.endsWith('.safetensors'));

@@ -33,12 +33,14 @@ export interface Located {
 /**
  * The directory of a source: a local one where there is one of that name, else a snapshot of `org/name[@revision]` in
  * the Hugging Face cache. A local directory opens no socket.
- * `beforeWeights` sees a snapshot that lacks only the weights: what it refuses costs no request for them.
+ * `beforeWeights` sees a snapshot that lacks only the weights: what it refuses costs no request for them. `described`
+ * says that weights are not going to be read.
  */
 export async function locateSource(
   hfModelId: string,
   context: SourceContext,
   beforeWeights: (dir: string) => Promise<void>,
+  described = false,
 ): Promise<Located> {
   const dir = resolve(hfModelId);
   const id = parseHubId(hfModelId);
@@ -53,6 +55,7 @@ export async function locateSource(
       onProgress: context.onProgress,
       signal: context.signal,
       beforeWeights,
+      described,
     });
     const hub = { ...id, commit };
     return weights === undefined ? { dir: snapshot, hub } : { dir: snapshot, hub, weights };

@@ -56,6 +56,21 @@ export async function openSource(hfModelId: string, context: SourceContext = {})
   const tokenizer = tokenizerFiles(dir, names);
   const paths = weights.map((name) => join(dir, name));
   const headers = await (located.weights?.headers(context.signal) ?? inspectSafetensors(paths));
+  const tensors = tensorsOf(headers);
+  checkIndex(dir, index, tensors);
+  return {
+    ...located,
+    configPath,
+    config,
+    files: await Promise.all(headers.map((header, at) => versioned(header, located, at))),
+    tensors,
+    tokenizer,
+    families,
+  };
+}
+
+/** The tensors of several files together. Throws SOURCE_INDEX_INVALID when two have one of the same name. */
+export function tensorsOf(headers: readonly SafetensorsFile[]): Map<string, SourceTensor> {
   const tensors = new Map<string, SourceTensor>();
   for (const header of headers) {
     for (const tensor of header.tensors) {
@@ -70,16 +85,7 @@ export async function openSource(hfModelId: string, context: SourceContext = {})
       tensors.set(tensor.name, tensor);
     }
   }
-  checkIndex(dir, index, tensors);
-  return {
-    ...located,
-    configPath,
-    config,
-    files: await Promise.all(headers.map((header, at) => versioned(header, located, at))),
-    tensors,
-    tokenizer,
-    families,
-  };
+  return tensors;
 }
 
 async function versioned(
@@ -92,7 +98,7 @@ async function versioned(
 }
 
 /** A model of no known family is refused before its weights are downloaded. */
-async function requireFamily(dir: string, families: readonly Family[]): Promise<void> {
+export async function requireFamily(dir: string, families: readonly Family[]): Promise<void> {
   const configPath = join(dir, 'config.json');
   const names = await listSource(dir);
   if (!names.has('config.json')) refuseAdapter(dir, names, []);
@@ -107,7 +113,7 @@ function refuseAdapter(dir: string, names: ReadonlySet<string>, weights: readonl
   });
 }
 
-async function readConfig(dir: string, names: ReadonlySet<string>, path: string): Promise<PyMap> {
+export async function readConfig(dir: string, names: ReadonlySet<string>, path: string): Promise<PyMap> {
   if (!names.has('config.json')) {
     throw new NemotronError('SOURCE_CONFIG_MISSING', `${dir} has no config.json`, { facts: { path: dir } });
   }

@@ -18,10 +18,22 @@ export function respelled(
   const known = (name: string): boolean => !spellings.some(([found]) => name.startsWith(found));
   if ([...tensors.keys()].every(known)) return tensors;
   const out = new Map<string, SourceTensor>();
-  for (const [name, tensor] of tensors) {
+  for (const [canonical, name] of namesByRow(tensors, spellings)) {
+    const tensor = tensors.get(name) as SourceTensor;
+    out.set(canonical, canonical === name ? tensor : { ...tensor, name: canonical });
+  }
+  return out;
+}
+
+/** The names of a checkpoint's tensors by those of the family's rows. */
+export function namesByRow(
+  names: Pick<ReadonlyMap<string, unknown>, 'has' | 'keys'>,
+  spellings: readonly Spelling[],
+): ReadonlyMap<string, string> {
+  const out = new Map<string, string>();
+  for (const name of names.keys()) {
     const canonical = canonicalName(name, spellings);
-    const free = canonical === name || !tensors.has(canonical);
-    out.set(free ? canonical : name, free ? { ...tensor, name: canonical } : tensor);
+    out.set(canonical === name || !names.has(canonical) ? canonical : name, name);
   }
   return out;
 }

@@ -1,56 +1,33 @@
 import type { ConfigMap, ConfigValue } from '@nemotron-convert/config';
-import { formatBytes } from '@nemotron-convert/core';
-import { interruptible } from '../../interrupt.js';
 import type { Io, StepRun } from '../../io.js';
-import { jsonText } from '../../render/json.js';
-import { progress } from '../../render/progress.js';
+import { runConversion } from '../conversion.js';
 import type { Manifest } from '../manifest.js';
 import type { Settings } from '../settings.js';
 import { readOptions } from './options.js';
-import { unknownOverrides } from './unknown.js';
 
 export const HF_TO_MEGATRON = { run: runHfToMegatron, describe, read: readOptions };
 
-/** Converts; the target appears complete or not at all. Returns the exit code. */
 async function runHfToMegatron(
   settings: Settings,
   manifest: Manifest,
-  { env, json, quiet }: StepRun,
+  run: StepRun,
   io: Io,
 ): Promise<number> {
-  const { options, idle, notes } = readOptions(settings, manifest.extensions, env);
-  const say = (text: string) => {
-    if (!quiet) io.err.write(`${text}\n`);
-  };
-  for (const key of unknownOverrides(settings, manifest))
-    say(`warning: ${key} is no parameter of ${manifest.id}`);
-  for (const note of notes) say(`note: ${note}`);
-  if (idle !== null) {
-    say(`rank ${idle} is idle: with distributed=false rank 0 converts alone`);
-    return 0;
-  }
-  const { convert } = await import('@nemotron-convert/convert');
-  say(`Converting ${options.hfModelId} -> ${options.megatronPath}`);
-  const shown = quiet ? undefined : progress(io.err, () => performance.now() / 1000);
-  const report = await interruptible(async (signal) => {
-    try {
-      return await convert(options, {
-        env,
-        signal,
-        ...(shown === undefined ? {} : { onProgress: shown.onProgress }),
-      });
-    } finally {
-      shown?.end();
-    }
-  });
-  if (json) io.out.write(jsonText(report));
-  else if (!quiet) {
-    const rate = formatBytes(report.bytesWritten / Math.max(report.seconds, 1e-9));
-    const size = formatBytes(report.bytesWritten);
-    const state = report.published ? '' : ' (the rank that completes the set publishes it)';
-    io.out.write(`${report.path}${state}: ${size} in ${report.seconds.toFixed(1)} s, ${rate}/s\n`);
-  }
-  return 0;
+  const { options, idle, notes } = readOptions(settings, manifest.extensions, run.env);
+  return runConversion(
+    {
+      from: options.hfModelId,
+      to: options.megatronPath,
+      idle: idle === null ? null : `rank ${idle} is idle: with distributed=false rank 0 converts alone`,
+      notes,
+      showProgress: true,
+      convert: async (context) => (await import('@nemotron-convert/convert')).convert(options, context),
+    },
+    settings,
+    manifest,
+    run,
+    io,
+  );
 }
 
 /** The parameters that the conversion would have: sizes that nobody chose as they count, not as they are written. */

@@ -170,7 +170,7 @@ function indivisible(settings: Settings, world: number, product: string, needed:
 }
 
 /** An integer as Python's int() makes it: of text, of a float (cut), of a boolean. */
-function intOf(value: ConfigValue): number | undefined {
+export function intOf(value: ConfigValue): number | undefined {
   if (typeof value === 'bigint' || typeof value === 'boolean') return Number(value);
   if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : undefined;
   const int = typeof value === 'string' ? pythonInt(value) : undefined;

@@ -97,8 +97,9 @@ export const PREDICTION_ROWS: readonly MappingRow[] = [
 ];
 
 export const SHARED_ENDS: DropRule = {
-  tensors: /^model\.layers\.(?<beyond>\d+)\.(embed_tokens|shared_head\.head)\.weight$/,
+  tensors: /^model\.layers\.(?<beyond>\d+)\.(?<end>embed_tokens|shared_head\.head)\.weight$/,
   reason: 'multi-token prediction reuses the word embeddings and the output layer',
+  repeats: { embed_tokens: 'embedding.word_embeddings.weight', 'shared_head.head': 'output_layer.weight' },
 };
 
 const UNPREDICTED: DropRule = {

@@ -1,0 +1,22 @@
+import { join } from 'node:path';
+import { dumpPythonJson, isPyMap, type PyMap } from '@nemotron-convert/core';
+import { isSideFile } from '../../source/side-files.js';
+import type { Staging } from '../staging.js';
+
+/**
+ * Puts the files that another checkpoint of the same model has beside its weights into a new one: bytes as they are, but
+ * for config.json's `quantization_config`, which the written weights do not have.
+ */
+export async function writeSideFiles(
+  staging: Staging,
+  from: { readonly dir: string; readonly config: PyMap; readonly names: ReadonlySet<string> },
+): Promise<void> {
+  for (const name of [...from.names].filter(isSideFile).sort()) {
+    if (name === 'config.json' && isPyMap(from.config['quantization_config'] ?? null)) {
+      const { quantization_config: _, ...rest } = from.config;
+      await staging.writeText(name, `${dumpPythonJson(rest)}\n`);
+    } else {
+      await staging.copyIn(join(from.dir, name), name);
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import type { Drop } from './collect.js';
+import { drops } from './collect.js';
+import type { ExportInput } from './collect-export.js';
+import { SCALE_SUFFIX } from './dequantize.js';
+
+const DEQUANTISED = 'the written weights are not quantised';
+
+/**
+ * The original's tensors that nothing is written for: those that a conversion leaves out by its rules, with the reasons,
+ * and the others.
+ */
+export function unwritten(
+  { family, target, provider, tensors, names }: ExportInput,
+  written: ReadonlySet<string>,
+  replaced: ReadonlySet<string>,
+): { drops: Drop[]; unwritten: string[] } {
+  const rules = (family.drops ?? []).filter(({ targets }) => targets?.includes(target) ?? true);
+  const layers = Number(provider['num_layers']);
+  const byReason = new Map<string, string[]>();
+  const rest: string[] = [];
+  for (const name of names ?? []) {
+    if (written.has(name)) continue;
+    const isScale = name.endsWith(SCALE_SUFFIX) && written.has(name.slice(0, -SCALE_SUFFIX.length));
+    const reason =
+      isScale || replaced.has(name)
+        ? DEQUANTISED
+        : rules.find((rule) => drops(rule, name, layers, tensors))?.reason;
+    if (reason === undefined) rest.push(name);
+    else byReason.set(reason, [...(byReason.get(reason) ?? []), name]);
+  }
+  return { drops: [...byReason].map(([reason, names]) => ({ reason, tensors: names })), unwritten: rest };
+}

@@ -1,0 +1,163 @@
+import { NemotronError } from '@nemotron-convert/core';
+import {
+  type ExecuteOptions,
+  type ExecuteReport,
+  execute,
+  type Findings,
+  type LoadedPlan,
+} from '@nemotron-convert/native';
+import type { ResolvedOptions } from '../options.js';
+import { Staging } from '../output/staging.js';
+import { refuseContent } from '../output/target-path.js';
+import type { Context } from './convert.js';
+import { executeFetching, type Fetching } from './fetching.js';
+import { type Download, requireSpace } from './space.js';
+
+/** How the engine is to work, whatever it writes. */
+export type WriteOptions = Pick<
+  ResolvedOptions,
+  'fresh' | 'memory' | 'ranks' | 'readMode' | 'threads' | 'verify' | 'writeMode'
+>;
+
+/** A checkpoint to write: its plan, and what belongs to it besides. */
+export interface Writing {
+  readonly plan: LoadedPlan;
+  /** Identity of the plan and its sources. */
+  readonly digest: string;
+  /** Absolute path of the directory to create. */
+  readonly target: string;
+  readonly options: WriteOptions;
+  /** What the plan reads of a model on the Hub. */
+  readonly download?: Download & Pick<Fetching, 'stream'>;
+  /** Writes everything that the engine does not. */
+  readonly complete: (staging: Staging) => Promise<void>;
+  /** Looks for faults in what is about to be published. */
+  readonly check: (staging: Staging) => Promise<Findings>;
+  /** Whether the target is this very checkpoint already, written by other ranks. */
+  readonly isPublished: () => Promise<boolean>;
+}
+
+/** What this process has done for a checkpoint. */
+export interface Written {
+  /** False for a rank that has finished before others: the last one publishes. */
+  readonly published: boolean;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Payload bytes that an interrupted run had finished. */
+  readonly bytesResumed: number;
+  /** How much of the time the verification took. */
+  readonly verifySeconds: number;
+  readonly threads: number;
+  readonly readMode: string;
+  readonly writeMode: string;
+}
+
+const NOTHING: Written = {
+  published: false,
+  verifySeconds: 0,
+  bytesRead: 0,
+  bytesWritten: 0,
+  bytesResumed: 0,
+  threads: 0,
+  readMode: 'none',
+  writeMode: 'none',
+};
+
+/**
+ * Executes a plan in a directory beside the target, completes and verifies what it made, and gives it its name: the target
+ * appears whole or not at all, and the same call goes on from what an interrupted one has done.
+ */
+export async function writeCheckpoint(writing: Writing, context: Context): Promise<Written> {
+  const { options, target, isPublished } = writing;
+  if (options.ranks === null) return work(writing, context);
+  // No work is left, and no failure counts, once the other ranks have published the checkpoint.
+  if (await isPublished()) return NOTHING;
+  await refuseContent(target);
+  try {
+    return await work(writing, context);
+  } catch (error) {
+    if (await isPublished()) return NOTHING;
+    throw error;
+  }
+}
+
+async function work(writing: Writing, context: Context): Promise<Written> {
+  const { plan, digest, target, options, download } = writing;
+  const emit = context.onProgress ?? (() => undefined);
+  const bytes = plan.files.reduce((sum, file) => sum + file.bytes, 0);
+  context.admit?.(bytes);
+  const staging = await Staging.open(target, { digest, fresh: options.fresh, ranks: options.ranks });
+  try {
+    await requireSpace(staging, staging.resumed ? 0 : bytes, download);
+    emit({ kind: 'phase', phase: 'convert' });
+    const round = (ready?: readonly number[]) => run(writing, staging, context, ready);
+    const report = await (download === undefined
+      ? round()
+      : executeFetching(round, download.weights, { ...download, signal: context.signal }));
+    let verifySeconds = 0;
+    emit({ kind: 'phase', phase: 'publish' });
+    const published = await staging.finishRank();
+    if (published) {
+      await writing.complete(staging);
+      verifySeconds = await verifyStaged(writing, staging, context);
+      if (context.signal?.aborted === true)
+        throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
+      await staging.publish();
+    } else if (await writing.isPublished()) {
+      // A rank that came after the publishing has made a work directory that nobody needs.
+      await staging.discard();
+    } else {
+      await staging.release();
+    }
+    const { bytesRead, bytesWritten, bytesResumed, threads, readMode, writeMode } = report;
+    return { published, verifySeconds, bytesRead, bytesWritten, bytesResumed, threads, readMode, writeMode };
+  } catch (error) {
+    await staging.release();
+    throw error;
+  }
+}
+
+function run(
+  { plan, digest, options: { threads, memory, readMode, writeMode, ranks } }: Writing,
+  staging: Staging,
+  { onProgress, signal }: Context,
+  ready: readonly number[] | undefined,
+): Promise<ExecuteReport> {
+  const options: ExecuteOptions = {
+    root: staging.root,
+    journal: staging.journal,
+    digest,
+    readMode,
+    writeMode,
+    ...(ranks === null ? {} : { rank: ranks.rank }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(ready === undefined ? {} : { ready }),
+  };
+  return execute(plan, options, {
+    ...(onProgress === undefined
+      ? {}
+      : { onProgress: (progress) => onProgress({ kind: 'bytes', phase: 'convert', ...progress }) }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+/** Verifies what is about to be published. A mismatch keeps the work apart from a later run's. */
+async function verifyStaged(writing: Writing, staging: Staging, { onProgress }: Context): Promise<number> {
+  if (writing.options.verify === 'none') return 0;
+  const began = performance.now();
+  onProgress?.({ kind: 'phase', phase: 'verify' });
+  const { faults } = await writing.check(staging);
+  if (faults.length > 0) {
+    const kept = await staging.reject();
+    throw new NemotronError(
+      'VERIFY_MISMATCH',
+      `${faults[0]}${faults.length > 1 ? ` (and ${faults.length - 1} more)` : ''}`,
+      {
+        facts: { faults, path: kept },
+        hint: `the disk or memory may be failing: convert again on another disk; the checkpoint is kept as ${kept}`,
+      },
+    );
+  }
+  return (performance.now() - began) / 1000;
+}
