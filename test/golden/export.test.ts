@@ -13,6 +13,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 /** Fixtures whose embeddings are tied although their output layer is another: it comes back as the embeddings. */
 const TIED: Readonly<Record<string, readonly [head: string, embeddings: string]>> = {
+  'gemma4-wide': ['lm_head.weight', 'model.embed_tokens.weight'],
   'nemotron-h-tied': ['lm_head.weight', 'backbone.embeddings.weight'],
 };
 const INDEX = 'model.safetensors.index.json';

@@ -7,7 +7,7 @@ import type { SourceTensor } from '../source/tensor.js';
 import { product } from './box.js';
 import { concrete, type Drop, drops } from './collect.js';
 import { Compiler } from './compiler.js';
-import { Kinds } from './kind.js';
+import { Kinds, sameShape } from './kind.js';
 import { MappingRegistry } from './match.js';
 import type { OutputTensor } from './safetensors.js';
 import type { Piece, StoredTensors } from './stored.js';
@@ -59,6 +59,8 @@ interface Draft {
   readonly shape: readonly number[];
   readonly dtype: string;
   readonly pieces: Piece[];
+  /** The boxes that parameters have filled. */
+  readonly filled: Set<string>;
   readonly plusOne: boolean;
 }
 
@@ -148,7 +150,7 @@ function choose(
   const open = choices.filter((choice) => !isQuantised(choice));
   const named = open.filter(({ needs }) => needs.every(({ name }) => names?.has(name) ?? false));
   const fitting = named.find(({ needs }) =>
-    needs.every(({ name, shape }) => String(tensors.get(name)?.shape) === String(shape)),
+    needs.every(({ name, shape }) => sameShape(shape, tensors.get(name)?.shape ?? [])),
   );
   if (fitting !== undefined) return fitting;
   return named[0] ?? plain().find((choice) => !isQuantised(choice)) ?? open[0] ?? { needs: [], boxes: [] };
@@ -166,11 +168,18 @@ function draft(
     const known = drafts.get(name);
     if (known !== undefined) return known;
     const plusOne = boxes.some(({ source, op }) => source === at && op?.kind === 'minus_one');
-    const made = { shape, dtype: outputDtype(input, param, dtype, name), pieces: [], plusOne };
+    const own = outputDtype(input, param, dtype, name);
+    const made = { shape, dtype: own, pieces: [], filled: new Set<string>(), plusOne };
     drafts.set(name, made);
     return made;
   });
-  for (const { source, piece } of input.stored.pieces(param, boxes)) targets[source]?.pieces.push(piece);
+  // Where several parameters hold the same values, the first one gives them.
+  const open = boxes.filter(({ source, offset, size, strides }) => {
+    const { filled } = targets[source] as Draft;
+    const box = `${offset};${size.join()};${strides.join()}`;
+    return !filled.has(box) && filled.add(box);
+  });
+  for (const { source, piece } of input.stored.pieces(param, open)) targets[source]?.pieces.push(piece);
 }
 
 /**
