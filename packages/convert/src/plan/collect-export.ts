@@ -8,7 +8,7 @@ import { product } from './box.js';
 import { concrete, type Drop, drops } from './collect.js';
 import { Compiler } from './compiler.js';
 import { Kinds, sameShape } from './kind.js';
-import { MappingRegistry } from './match.js';
+import { countsOf, MappingRegistry } from './match.js';
 import type { OutputTensor } from './safetensors.js';
 import type { Piece, StoredTensors } from './stored.js';
 import type { Compiled } from './transforms/compiled.js';
@@ -73,10 +73,7 @@ const HEAD = 'output_layer.weight';
  */
 export function collectExport(input: ExportInput): Exported {
   const { family, rules, model, provider, stored, names } = input;
-  const counts = {
-    layers: Number(provider['num_layers']),
-    perDepth: String(provider['mtp_hybrid_override_pattern'] ?? '').length,
-  };
+  const counts = countsOf(provider);
   const registry = new MappingRegistry([...(rules.rows ?? []), ...family.rows], counts);
   const plain = new MappingRegistry(family.rows, counts);
   const kinds = new Kinds();

@@ -7,7 +7,7 @@ import type { SourceTensor } from '../source/tensor.js';
 import { Compiler } from './compiler.js';
 import { type BlockSize, Dequantizer, isBlockScale } from './dequantize.js';
 import { Kinds, sameShape } from './kind.js';
-import { MappingRegistry } from './match.js';
+import { countsOf, MappingRegistry } from './match.js';
 import type { Compiled, Need } from './transforms/compiled.js';
 import type { Fill } from './types.js';
 
@@ -54,11 +54,7 @@ const TIED = 'embeddings are tied: Megatron reuses the word embeddings as the ou
  */
 export function collect(input: CollectInput): Collected {
   const { family, rules, model, provider, tensors, dtype } = input;
-  const registry = new MappingRegistry([...(rules.rows ?? []), ...family.rows], {
-    layers: Number(provider['num_layers']),
-    experts: Number(provider['num_moe_experts'] ?? 0),
-    perDepth: String(provider['mtp_hybrid_override_pattern'] ?? '').length,
-  });
+  const registry = new MappingRegistry([...(rules.rows ?? []), ...family.rows], countsOf(provider));
   const used = new Set<string>();
   const faults = new Faults();
   const mapped: Mapped[] = [];

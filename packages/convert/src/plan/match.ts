@@ -1,11 +1,20 @@
 import { memo } from '@nemotron-convert/core';
 import type { MappingRow, PlainOrigin } from '../models/family.js';
+import type { Fields } from '../models/provider.js';
 
 /** What a model counts by: the decoder's layers, and the layers of one multi-token prediction depth. */
 export interface Counts {
   readonly layers: number;
   readonly experts: number;
   readonly perDepth: number;
+}
+
+export function countsOf(provider: Fields): Counts {
+  return {
+    layers: Number(provider['num_layers']),
+    experts: Number(provider['num_moe_experts'] ?? 0),
+    perDepth: String(provider['mtp_hybrid_override_pattern'] ?? '').length,
+  };
 }
 
 /**
