@@ -32,12 +32,14 @@ interface Divisible {
   readonly option: string;
   readonly field: string;
   readonly what: string;
+  /** A size that is a multiple of the count will do too: each group is then shared by several ranks. */
+  readonly shared?: boolean;
 }
 
 /** The counts that each parallel size must divide, by provider field. */
 const DIVISIBLE: readonly Divisible[] = [
   { size: 'tp', option: 'tp', field: 'num_attention_heads', what: 'attention heads' },
-  { size: 'tp', option: 'tp', field: 'num_query_groups', what: 'query groups' },
+  { size: 'tp', option: 'tp', field: 'num_query_groups', what: 'query groups', shared: true },
   { size: 'tp', option: 'tp', field: 'vocab_size', what: 'vocabulary rows' },
   { size: 'tp', option: 'tp', field: 'ffn_hidden_size', what: 'MLP rows' },
   { size: 'tp', option: 'tp', field: 'moe_shared_expert_intermediate_size', what: 'shared expert rows' },
@@ -58,9 +60,12 @@ export function checkSizes(sizes: ParallelSizes, provider: Fields, hybrid: boole
       hint: 'use ep=1',
     });
   }
-  for (const { size, option, field, what } of hybrid ? [...DIVISIBLE, ...MAMBA_DIVISIBLE] : DIVISIBLE) {
+  for (const { size, option, field, what, shared } of hybrid
+    ? [...DIVISIBLE, ...MAMBA_DIVISIBLE]
+    : DIVISIBLE) {
     const count = provider[field];
     if (typeof count !== 'bigint' || Number(count) % sizes[size] === 0) continue;
+    if (shared === true && sizes[size] % Number(count) === 0) continue;
     const legal = divisors(Number(count));
     throw new NemotronError('PARALLEL_SIZE', `${option}=${sizes[size]} does not divide ${count} ${what}`, {
       facts: { option, found: sizes[size], field, count: Number(count), legal },
