@@ -87,7 +87,7 @@ def main(out):
     os.makedirs(out, exist_ok=True)
     save_file(tensors, f"{out}/model.safetensors", metadata={"format": "pt"})
     llm = dict(num_hidden_layers=len(PATTERN), hidden_size=HIDDEN, intermediate_size=WIDTH, num_attention_heads=HEADS, num_key_value_heads=GROUPS, head_dim=SIZE, vocab_size=VOCABULARY, max_position_embeddings=64, initializer_range=0.02, tie_word_embeddings=False, hybrid_override_pattern=PATTERN, torch_dtype="bfloat16")
-    config = dict(architectures=["NemotronH_Nano_VL_V2"], auto_map=dict(AutoConfig="configuration_source.Config"), model_type="NemotronH_Nano_VL_V2", torch_dtype="bfloat16", llm_config=llm, vision_config={})
+    config = dict(architectures=["NemotronH_Nano_VL_V2"], auto_map=dict(AutoConfig="configuration_source.Config", AutoModelForCausalLM="modeling_source.NemotronH_Nano_VL_V2"), model_type="NemotronH_Nano_VL_V2", torch_dtype="bfloat16", llm_config=llm, vision_config={})
     with open(f"{out}/config.json", "w") as file:
         json.dump(config, file, indent=1)
     with open(f"{out}/configuration_source.py", "w") as file:

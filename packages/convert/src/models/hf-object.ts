@@ -44,7 +44,7 @@ export function hfObject(hfClass: string, target: Target, given: PyMap, set: PyM
   const { target: path, parts } = classOf(hfClass, target);
   const values: Record<string, PyValue> = { ...attributes(hfClass, target, given) };
   for (const [key, part] of Object.entries(parts)) {
-    const own = given[key] ?? null;
+    const own = given[key] ?? (isPyMap(values[key] ?? null) ? {} : null);
     if (isPyMap(own)) values[key] = hfNested(part, target, own);
   }
   Object.assign(values, set);
@@ -78,6 +78,7 @@ export function attributes(hfClass: string, target: Target, given: PyMap): PyMap
   for (const [name, value] of Object.entries(named)) {
     const key = aliases[name] ?? SPELLINGS[name] ?? name;
     if (FIXED[target].includes(key) || forgotten.includes(key)) continue;
+    if (target !== '0.3.1' && key.startsWith('_')) continue;
     out[key] = value;
     // A class may declare an attribute and read it under another name.
     for (const [alias, real] of Object.entries(aliases))

@@ -10,6 +10,7 @@ import { falconH1 } from './families/falcon-h1.js';
 import { gemma, gemma2, gemma3 } from './families/gemma.js';
 import { gemma3Vl } from './families/gemma3-vl.js';
 import { gemma4 } from './families/gemma4.js';
+import { gemma4Vl } from './families/gemma4-vl.js';
 import { glm4Moe } from './families/glm.js';
 import { glmMoeDsa } from './families/glm-dsa.js';
 import { glm4MoeLite } from './families/glm-lite.js';
@@ -63,6 +64,7 @@ export const FAMILIES: readonly Family[] = [
   gemma3Vl,
   gemma,
   gemma4,
+  gemma4Vl,
   glm4Moe,
   glm4vMoe,
   gptOss,

@@ -1,4 +1,4 @@
-import type { DropRule, MappingRow } from './family.js';
+import type { DropRule, MappingRow, PlainOrigin } from './family.js';
 
 /** Word embeddings, output layer and final norm of a model rooted at `root` in the Hugging Face checkpoint. */
 export function endRows(root: string, head = 'lm_head'): readonly MappingRow[] {
@@ -12,6 +12,20 @@ export function endRows(root: string, head = 'lm_head'): readonly MappingRow[] {
 /** The rows of a language model that is part of a larger model, where it has the name `prefix`. */
 export function within(prefix: string, rows: readonly MappingRow[]): readonly MappingRow[] {
   return rows.map(([name, origin]) => [`${prefix}${name}`, origin]);
+}
+
+/** The same rows for a checkpoint whose names begin with `to` where these have `from`. */
+export function renamed(rows: readonly MappingRow[], from: string, to: string): readonly MappingRow[] {
+  const name = (old: string): string => (old.startsWith(from) ? to + old.slice(from.length) : old);
+  const plain = (origin: PlainOrigin): PlainOrigin => {
+    if (typeof origin === 'string') return name(origin);
+    const [[kind, names]] = Object.entries(origin) as [[string, readonly string[]]];
+    return { [kind]: names.map(name) } as unknown as PlainOrigin;
+  };
+  return rows.map(([param, origin]) => [
+    param,
+    typeof origin === 'object' && 'oneOf' in origin ? { oneOf: origin.oneOf.map(plain) } : plain(origin),
+  ]);
 }
 
 /** Grouped-query attention of layers under `layers`, with its input norm fused into linear_qkv. */

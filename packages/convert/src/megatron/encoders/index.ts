@@ -7,6 +7,7 @@ import type { ModelDescription, Scope } from '../model.js';
 import { ernieResampler, ernieVision } from './ernie-vision.js';
 import { exaone45Vision } from './exaone-vision.js';
 import { gemma3Projector } from './gemma3-projector.js';
+import { gemma4Embedder, gemma4Vision } from './gemma4-vision.js';
 import { glm4vMoeVision } from './glm4v-vision.js';
 import { mistral3Projector } from './mistral3-projector.js';
 import { pixtralVision } from './pixtral.js';
@@ -34,6 +35,8 @@ const ENCODERS = {
   ernieVision,
   exaone45Vision,
   gemma3Projector,
+  gemma4Embedder,
+  gemma4Vision,
   glm4vMoeVision,
   mistral3Projector,
   pixtralVision,

@@ -112,7 +112,7 @@ function refusesVocabulary(config: PyMap): string | null {
     : null;
 }
 
-const DENSE: ConfigRules = {
+export const GEMMA4_DENSE: ConfigRules = {
   provider: 'Gemma4DenseProvider',
   copyOnly: true,
   copy: [
@@ -190,7 +190,7 @@ export const gemma4: Family = {
   config: {
     '0.7.0': {
       provider: 'Gemma4ModelProvider',
-      instead: (config) => (config['enable_moe_block'] === true ? null : DENSE),
+      instead: (config) => (config['enable_moe_block'] === true ? null : GEMMA4_DENSE),
       copy: [
         ['intermediate_size', 'moe_shared_expert_intermediate_size'],
         ['global_head_dim', 'global_head_dim'],

@@ -135,7 +135,6 @@ export const qwen25Omni: Family = {
     ...ENCODER_ROWS,
   ],
   drops: [ROTARY_BUFFERS, SPEAKER],
-  unverified: UNVERIFIED,
 };
 
 export const qwen3Omni: Family = {
