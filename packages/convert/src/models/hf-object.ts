@@ -60,9 +60,9 @@ export function hfNested(hfClass: string, target: Target, given: PyMap): PyMap {
     const { transformers_version: _, ...rest } = values;
     return rest;
   }
-  const { type } = classOf(hfClass, target);
+  const { type, aliases } = classOf(hfClass, target);
   return {
-    ...values,
+    ...Object.fromEntries(Object.entries(values).filter(([key]) => !(key in aliases))),
     output_attentions: false,
     model_type: type,
     transformers_version: TABLES[target].version,
