@@ -7,8 +7,10 @@ run_config.yaml, which prints every attribute. Each class is written as its diff
 """
 import dataclasses
 import importlib
+import importlib.util
 import inspect
 import json
+import os
 import sys
 
 import transformers as T
@@ -38,6 +40,9 @@ CLASSES = {
     "siglip": ["SiglipVisionConfig"],
 }
 
+# Classes that the Bridge brings along, by their file in it.
+OF_THE_BRIDGE = {"models/qwen3_asr/hf_qwen3_asr/configuration_qwen3_asr.py": ["Qwen3ASRAudioEncoderConfig", "Qwen3ASRTextConfig", "Qwen3ASRThinkerConfig"]}
+
 
 def classes():
     yield "PretrainedConfig", T.PretrainedConfig
@@ -47,6 +52,18 @@ def classes():
         except ImportError as error:
             print(f"no {model}: {error}", file=sys.stderr)
             continue
+        for name in names:
+            yield name, getattr(module, name)
+    bridge = importlib.util.find_spec("megatron.bridge")
+    for path, names in OF_THE_BRIDGE.items():
+        file = bridge and os.path.join(bridge.submodule_search_locations[0], path)
+        if not file or not os.path.exists(file):
+            continue
+        module_name = "megatron.bridge." + path.removesuffix(".py").replace("/", ".")
+        spec = importlib.util.spec_from_file_location(module_name, file)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        spec.loader.exec_module(module)
         for name in names:
             yield name, getattr(module, name)
 
@@ -93,7 +110,7 @@ def main(target, path):
         "  classes: {",
     ]
     base = None
-    names = {name for group in CLASSES.values() for name in group}
+    names = {name for group in (*CLASSES.values(), *OF_THE_BRIDGE.values()) for name in group}
     for name, cls in classes():
         values = held(cls())
         shown = values if base is None else {key: value for key, value in values.items() if key not in base or base[key] != value}

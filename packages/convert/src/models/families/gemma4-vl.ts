@@ -53,7 +53,11 @@ function withVision(rules: ConfigRules, provider: string): ConfigRules {
   };
 }
 
-const DENSE = withVision(GEMMA4_DENSE, 'Gemma4DenseVLProvider');
+// The Bridge copies every field of the text model's class over those of this one.
+const DENSE = withVision(
+  { ...GEMMA4_DENSE, set: { ...GEMMA4_DENSE.set, scatter_embedding_sequence_parallel: true } },
+  'Gemma4DenseVLProvider',
+);
 const { instead: _, ...mixture } = gemma4.config['0.7.0'] as ConfigRules;
 
 export const gemma4Vl: Family = {

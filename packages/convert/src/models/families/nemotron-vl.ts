@@ -52,7 +52,7 @@ const RULES: ConfigRules = {
 };
 
 const UNVERIFIED =
-  'the module tree is that of the real stack, which builds only the full-size model; no checkpoint of it was compared';
+  'compared with the real stack at one size only: the vision model makes it too large to keep';
 
 export const nemotronVl: Family = {
   architectures: ['NemotronH_Nano_VL_V2'],
