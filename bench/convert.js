@@ -1,137 +1,107 @@
 /**
- * Times conversions against what the disk can do, in the same minute, and prints medians and ratios.
+ * Times conversions against what the disk can do and prints medians. A round runs everything once, one after the other,
+ * and a ratio is the median of the rounds' own: a machine that others use, too, changes from minute to minute.
  *
- *     npm run bench                     everything, three times
- *     npm run bench -- --quick          300 MB sources, once
+ *     npm run bench                     everything, three rounds
+ *     npm run bench -- --quick          sources of a tenth, one round
+ *     npm run bench -- small f32        some of bf16, f32, small, large
  *     BENCH_DIR=/mnt/disk npm run bench on another disk
  *     REAL_STACK='python import.py' …   also times the real import: called with SOURCE and TARGET
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { conversion, shell } from './runs.js';
 import { makeLlama } from './sources.js';
+import { measure, print } from './table.js';
 
-const BIN = new URL('../packages/cli/bin/nemotron.js', import.meta.url).pathname;
-const QUICK = process.argv.includes('--quick');
+const words = process.argv.slice(2);
+const QUICK = words.includes('--quick');
+const CHOSEN = words.filter((word) => !word.startsWith('--'));
+const SCALE = QUICK ? 0.1 : 1;
 const ROUNDS = QUICK ? 1 : 3;
-const GB = QUICK ? 0.3e9 : 3e9;
 const LARGE = { hidden: 2048, width: 8192, vocab: 32768, heads: 32, groups: 8 };
-const SMALL = { hidden: 64, width: 160, vocab: 256, heads: 4, groups: 2 };
+/** Weights of 8 to 64 KB, seven of nine tensors; the rest are norms. */
+const SMALL = { hidden: 128, width: 256, vocab: 256, heads: 4, groups: 1 };
+const SMALL_LAYERS = 5556;
+const MODES = [
+  [],
+  ['write_mode=direct'],
+  ['write_mode=dontcache'],
+  ['write_mode=buffered'],
+  ['read_mode=pread'],
+  ['read_mode=direct'],
+  ['read_mode=mmap'],
+  ['zero_copy=copy_file_range'],
+];
 
 const root = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'nemotron-bench-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+process.on('SIGINT', () => process.exit(130));
+const source = join(root, 'source');
 const target = join(root, 'target');
 
-const shell = (command) => () => execFileSync('sh', ['-c', command], { stdio: 'ignore' });
+const direct = (bytes) =>
+  shell('dd oflag=direct bs=8M', `dd if=/dev/zero of=${target} oflag=direct bs=8M count=${mega8(bytes)}`);
+const read = () =>
+  shell('dd of the source', `for f in ${source}/*.safetensors; do dd if=$f of=/dev/null bs=8M; done`);
+const copy = () => shell('cp -r + sync', `cp -r ${source} ${target} && sync`);
+const tar = () => shell('tar + sync', `tar cf ${target} -C ${source} . && sync`);
+const mega8 = (bytes) => Math.ceil(bytes / (8 << 20));
 
-/** Runs the CLI and keeps the highest VmHWM seen; it never falls, so the last reading is the peak. */
-function convert(source, options) {
-  return () =>
-    new Promise((resolve, reject) => {
-      const words = [`hf_model_id=${source}`, `megatron_path=${target}`, ...options];
-      const child = spawn(
-        process.execPath,
-        [BIN, 'steps', 'run', 'convert/hf_to_megatron', ...words, '--quiet'],
-        {
-          stdio: ['ignore', 'ignore', 'inherit'],
-        },
-      );
-      let peak = 0;
-      const poll = setInterval(() => {
-        try {
-          peak = Number(
-            /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? peak,
-          );
-        } catch {
-          // Gone between two polls.
-        }
-      }, 20);
-      child.on('close', (code) => {
-        clearInterval(poll);
-        if (code === 0) resolve(peak);
-        else reject(new Error(`conversion exited with ${code}`));
-      });
-    });
-}
+const SECTIONS = {
+  bf16: {
+    title: 'bf16 to bf16',
+    make: () => makeLlama(source, LARGE, 'BF16', { bytes: 3e9 * SCALE }),
+    runs: ({ bytes }) => [direct(bytes), copy(), ...MODES.map(ours), ...realStack()],
+  },
+  f32: {
+    title: 'f32 to bf16',
+    make: () => makeLlama(source, LARGE, 'F32', { bytes: 3e9 * SCALE }),
+    written: 0.5,
+    runs: ({ bytes }) => [direct(bytes / 2), read(), copy(), ours([])],
+  },
+  small: {
+    title: 'many small tensors',
+    make: () => makeLlama(source, SMALL, 'BF16', { layers: Math.round(SMALL_LAYERS * SCALE) }),
+    runs: ({ bytes }) => [direct(bytes), tar(), copy(), ours([])],
+  },
+  large: {
+    title: 'larger than memory',
+    make: () => makeLlama(source, LARGE, 'BF16', { bytes: totalmem() * 1.1 * SCALE }),
+    needed: totalmem() * 1.1 * SCALE * 2.1,
+    runs: ({ bytes }) => [direct(bytes), ours([]), ours(['read_mode=pread'])],
+    rounds: 1,
+  },
+};
 
-async function median(run) {
-  const times = [];
-  let peak = 0;
-  for (let round = 0; round < ROUNDS; round += 1) {
-    rmSync(target, { recursive: true, force: true });
-    execFileSync('sync');
-    const began = performance.now();
-    peak = Math.max(peak, (await run()) ?? 0);
-    times.push((performance.now() - began) / 1000);
-  }
-  rmSync(target, { recursive: true, force: true });
-  return { seconds: times.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)], peak };
-}
+const ours = (mode) => conversion(`nemotron ${mode.join(' ')}`.trim(), { source, target, options: mode });
+const realStack = () =>
+  process.env.REAL_STACK === undefined
+    ? []
+    : [shell('real stack', `${process.env.REAL_STACK} ${source} ${target}`)];
 
-async function section(title, source, bytes, written, baselines, modes) {
-  console.log(
-    `\n## ${title}: ${(bytes / 1e9).toFixed(2)} GB read, ${(written / 1e9).toFixed(2)} GB written\n`,
-  );
-  console.log('| what | median s | GB/s written | peak RSS MB | against dd |');
-  console.log('|---|---|---|---|---|');
-  const dd = await median(
-    shell(`dd if=/dev/zero of=${target} oflag=direct bs=8M count=${Math.ceil(written / (8 << 20))}`),
-  );
-  const row = (name, { seconds, peak }) => {
-    const rate = (written / 1e9 / seconds).toFixed(2);
-    const memory = peak > 0 ? (peak / 1000).toFixed(0) : '';
-    console.log(
-      `| ${name} | ${seconds.toFixed(2)} | ${rate} | ${memory} | ${(seconds / dd.seconds).toFixed(2)} |`,
-    );
-  };
-  row('dd oflag=direct bs=8M', dd);
-  for (const [name, command] of baselines) row(name, await median(shell(command)));
-  for (const mode of modes) row(`nemotron ${mode.join(' ')}`.trim(), await median(convert(source, mode)));
-  const real = process.env.REAL_STACK;
-  if (real !== undefined) row('real stack', await median(shell(`${real} ${source} ${target}`)));
-}
-
-const copy = (source) => ['cp -r + sync', `cp -r ${source} ${target} && sync`];
-const MODES = [
-  [],
-  ['write_mode=dontcache'],
-  ['write_mode=buffered'],
-  ['read_mode=direct'],
-  ['read_mode=mmap'],
-];
-
+const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${(totalmem() / 1e9).toFixed(0)} GB memory`;
 console.log(
-  `# ${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpus()[0]?.model}, ${(totalmem() / 1e9).toFixed(0)} GB memory`,
+  `# ${new Date().toISOString().slice(0, 10)}: ${machine}, Linux ${release()}, Node ${process.version}`,
 );
-const bf16 = join(root, 'bf16');
-const half = makeLlama(bf16, LARGE, 'BF16', GB);
-await section('bf16 to bf16', bf16, half.bytes, half.bytes, [copy(bf16)], MODES);
-rmSync(bf16, { recursive: true });
+for (const [name, section] of Object.entries(SECTIONS)) {
+  if (CHOSEN.length > 0 && !CHOSEN.includes(name)) continue;
+  const { bavail, bsize } = statfsSync(root);
+  if (bavail * bsize < (section.needed ?? 0) + 1e9) {
+    console.log(`\n${section.title}: left out, the disk has ${(bavail * bsize) / 1e9} GB free`);
+    continue;
+  }
+  const made = section.make();
+  const written = made.bytes * (section.written ?? 1);
+  console.log(
+    `\n## ${section.title}: ${made.tensors} tensors, ${gigabytes(made.bytes)} read, ${gigabytes(written)} written\n`,
+  );
+  const clear = () => rmSync(target, { recursive: true, force: true });
+  print(await measure(section.runs(made), section.rounds ?? ROUNDS, clear), written);
+  if (existsSync(source)) rmSync(source, { recursive: true });
+}
 
-const f32 = join(root, 'f32');
-const full = makeLlama(f32, LARGE, 'F32', GB);
-await section('f32 to bf16', f32, full.bytes, full.bytes / 2, [copy(f32)], [[]]);
-rmSync(f32, { recursive: true });
-
-const small = join(root, 'small');
-const many = makeLlama(small, SMALL, 'BF16', QUICK ? 20e6 : 50_000 * 9e3);
-console.log(`\n${many.tensors} small tensors`);
-await section(
-  'small tensors',
-  small,
-  many.bytes,
-  many.bytes,
-  [['tar', `tar cf ${target} -C ${small} . && sync`], copy(small)],
-  [[]],
-);
-rmSync(small, { recursive: true });
-
-const { bavail, bsize } = statfsSync(root);
-const beyond = totalmem() * 1.2;
-if (!QUICK && process.argv.includes('--beyond-memory') && bavail * bsize > beyond * 2.2) {
-  const large = join(root, 'large');
-  mkdirSync(large);
-  const { bytes } = makeLlama(large, LARGE, 'BF16', beyond);
-  await section('larger than memory', large, bytes, bytes, [], [[]]);
+function gigabytes(bytes) {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
 }

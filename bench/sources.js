@@ -30,11 +30,11 @@ function llamaTensors({ hidden, width, vocab, heads, groups, layers }) {
 
 const product = (shape) => shape.reduce((a, b) => a * b, 1);
 
-/** Writes a Llama source of `bytes` bytes or a little more, in files of about 1 GB; returns its size. */
-export function makeLlama(dir, sizes, dtype, bytes) {
+/** Writes a Llama source of a number of layers, or of `bytes` bytes or a little more, in files of about 1 GB; returns its size. */
+export function makeLlama(dir, sizes, dtype, { bytes, layers: given }) {
   const per = (count) =>
     llamaTensors({ ...sizes, layers: count }).reduce((n, [, s]) => n + product(s), 0) * BYTES[dtype];
-  const layers = Math.max(1, Math.ceil((bytes - per(0)) / (per(1) - per(0))));
+  const layers = given ?? Math.max(1, Math.ceil((bytes - per(0)) / (per(1) - per(0))));
   const tensors = llamaTensors({ ...sizes, layers });
   mkdirSync(dir, { recursive: true });
   const shards = [[]];
@@ -85,7 +85,9 @@ function writeShard(path, tensors, dtype) {
     header[name] = { dtype, shape, data_offsets: [at, end] };
     at = end;
   }
-  const json = Buffer.from(JSON.stringify(header));
+  // The safetensors library pads headers like this.
+  const text = JSON.stringify(header);
+  const json = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   const file = openSync(path, 'w');

@@ -90,7 +90,9 @@ function writeWeights(
       return [name, { dtype: 'BF16', shape, data_offsets: [begin, at] }];
     }),
   );
-  const json = Buffer.from(JSON.stringify(header));
+  // The safetensors library pads headers like this.
+  const text = JSON.stringify(header);
+  const json = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   const file = openSync(path, 'w');

@@ -83,7 +83,7 @@ impl Checkpoint {
     }
 
     pub fn reader(&self) -> TensorReader<'_> {
-        TensorReader { checkpoint: self, filler: Filler::new(&self.checked, &self.sources, SCRATCH) }
+        TensorReader { checkpoint: self, filler: Filler::on_cpu(&self.checked, &self.sources, SCRATCH) }
     }
 }
 
@@ -187,7 +187,7 @@ impl Files {
 }
 
 /// Both ends of an item, where all but its payload is: two reads instead of many small ones.
-struct Ends<'a> {
+pub(crate) struct Ends<'a> {
     file: &'a File,
     head: (u64, Vec<u8>),
     tail: (u64, Vec<u8>),
@@ -197,7 +197,7 @@ struct Ends<'a> {
 const END: u64 = 2048;
 
 impl<'a> Ends<'a> {
-    fn read(file: &'a File, position: u64, length: u64) -> io::Result<Self> {
+    pub(crate) fn read(file: &'a File, position: u64, length: u64) -> io::Result<Self> {
         let part = |from: u64, bytes: u64| {
             let mut buffer = vec![0; bytes as usize];
             ReadAt::read_exact_at(file, &mut buffer, from).map(|()| (from, buffer))
@@ -296,6 +296,7 @@ fn as_plan(
         forms,
         keys: keys.collect(),
         files: vec![TargetFile { path: "tensors".into(), rank: 0, header: BTreeMap::new(), items }],
+        share: false,
         metadata: Some(index),
         archives: Vec::new(),
     })

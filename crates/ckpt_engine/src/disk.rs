@@ -1,9 +1,11 @@
 //! The file calls that a run makes, behind a trait: a test puts a full or failing disk in their place.
 
+use crate::share::{Run, Sharing, share};
 use ckpt_safetensors::{SourceFile, SystemFile};
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// How bytes reach the disk. Direct bypasses the page cache; dontcache writes through it and drops the pages at once;
 /// buffered leaves them to the kernel.
@@ -40,6 +42,10 @@ pub trait TargetFile: Send + Sync {
     fn reserve(&self, bytes: u64) -> io::Result<()>;
     /// As `pwrite`. In direct mode memory, position and length are whole blocks.
     fn write(&self, bytes: &[u8], position: u64) -> io::Result<usize>;
+    /// Takes a range over from a source without writing it. Whatever fails may have left anything in the range.
+    fn share(&self, _how: Sharing, _source: &File, _run: Run) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Waits until what was written is on the disk.
     fn sync_data(&self) -> io::Result<()>;
     /// Cuts the file to its length and, if asked, waits until it is on the disk.
@@ -58,7 +64,7 @@ impl Disk for SystemDisk {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         system::prepare(&mut options, mode)?;
-        Ok(Box::new(SystemTarget { file: options.open(path)?, mode }))
+        Ok(Box::new(SystemTarget::new(path, options.open(path)?, mode)))
     }
 
     fn reopen(&self, path: &Path, mode: WriteMode) -> io::Result<(Box<dyn TargetFile>, u64)> {
@@ -67,7 +73,7 @@ impl Disk for SystemDisk {
         system::prepare(&mut options, mode)?;
         let file = options.open(path)?;
         let bytes = file.metadata()?.len();
-        Ok((Box::new(SystemTarget { file, mode }), bytes))
+        Ok((Box::new(SystemTarget::new(path, file, mode)), bytes))
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {
@@ -81,8 +87,17 @@ impl Disk for SystemDisk {
 }
 
 struct SystemTarget {
+    path: PathBuf,
     file: File,
     mode: WriteMode,
+    /// A second descriptor, without the mode's flags, for sharing.
+    plain: OnceLock<Option<File>>,
+}
+
+impl SystemTarget {
+    fn new(path: &Path, file: File, mode: WriteMode) -> Self {
+        SystemTarget { path: path.to_path_buf(), file, mode, plain: OnceLock::new() }
+    }
 }
 
 impl TargetFile for SystemTarget {
@@ -95,6 +110,12 @@ impl TargetFile for SystemTarget {
 
     fn write(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
         system::write(&self.file, bytes, position, self.mode)
+    }
+
+    fn share(&self, how: Sharing, source: &File, run: Run) -> io::Result<()> {
+        let open = || OpenOptions::new().write(true).open(&self.path).ok();
+        let plain = self.plain.get_or_init(open).as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        share(how, source, plain, run)
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -1,14 +1,16 @@
 //! Payload bytes of an item, any range of them, gathered from its copies.
 
 use crate::Error;
+use crate::backend::{CpuLane, Lane};
 use crate::boxes::Boxes;
 use crate::check::Checked;
 use crate::pack::Packed;
 use crate::plan::{Copy, CopyOp, Fill, Form, TensorItem};
 use crate::read::Reader;
 use crate::scales::Scales;
+use crate::share::{Run, Runs};
 use ckpt_safetensors::Source;
-use ckpt_tensor::{BoxCopy, Dtype, Window, copy_box};
+use ckpt_tensor::{BoxCopy, Dtype, Window};
 
 /// Runs at least this long are read straight into place when no element changes.
 const IN_PLACE: u64 = 16 << 10;
@@ -43,13 +45,28 @@ impl<'a> Pieces<'a> {
 /// Fills ranges of payloads.
 pub struct Filler<'a> {
     checked: &'a Checked,
+    lane: Box<dyn Lane + 'a>,
     pub reader: Reader<'a>,
+    /// Position in the target file of what is filled next.
+    pub position: u64,
+    /// Where unchanged bytes went, for a caller who can share them.
+    pub runs: Option<Runs>,
 }
 
 impl<'a> Filler<'a> {
     /// `scratch`: bytes that sources are read through.
-    pub fn new(checked: &'a Checked, sources: &'a [Source], scratch: usize) -> Self {
-        Filler { checked, reader: Reader::new(sources, scratch) }
+    pub fn new(
+        checked: &'a Checked,
+        sources: &'a [Source],
+        scratch: usize,
+        lane: Box<dyn Lane + 'a>,
+    ) -> Self {
+        Filler { checked, lane, reader: Reader::new(sources, scratch), position: 0, runs: None }
+    }
+
+    /// A filler that computes on the processor.
+    pub fn on_cpu(checked: &'a Checked, sources: &'a [Source], scratch: usize) -> Self {
+        Filler::new(checked, sources, scratch, Box::new(CpuLane))
     }
 
     /// Has the sources of a scattered item brought into the page cache: reading them in the item's order would go
@@ -118,8 +135,7 @@ impl<'a> Filler<'a> {
             let positions = packed.runs().map(|run| tensor.begin + run * size);
             let loaded = self.reader.gather(tensor.source, positions, (packed.run * size) as usize)?;
             let window = Window { bytes: self.reader.bytes(&loaded), origin: 0 };
-            copy_box(&Scales::default().kernel(task)?, window, out, task.begin, &packed.copy);
-            return Ok(());
+            return self.lane.convert(task, &Scales::default(), window, out, &packed.copy);
         }
         match piece.widest().filter(|_| span > capacity) {
             Some(axis) => {
@@ -135,8 +151,7 @@ impl<'a> Filler<'a> {
                 let loaded =
                     self.reader.load(tensor.source, tensor.begin + origin * bits / 8, span as usize)?;
                 let window = Window { bytes: self.reader.bytes(&loaded), origin };
-                copy_box(&scales.kernel(task)?, window, out, task.begin, piece);
-                Ok(())
+                self.lane.convert(task, &scales, window, out, piece)
             }
         }
     }
@@ -161,8 +176,12 @@ impl<'a> Filler<'a> {
                 target += index % dim.count * dim.target;
                 index /= dim.count;
             }
-            let place = &mut out[(target * size) as usize..((target + run) * size) as usize];
-            self.reader.fill(tensor.source, tensor.begin + source * size, place)?;
+            let (from, length) = (tensor.begin + source * size, run * size);
+            let place = &mut out[(target * size) as usize..][..length as usize];
+            self.reader.fill(tensor.source, from, place)?;
+            if let Some(runs) = &mut self.runs {
+                runs.note(Run { source: tensor.source, from, at: self.position + target * size, length });
+            }
         }
         Ok(true)
     }

@@ -56,8 +56,19 @@ fn metadata(file: &MetadataFile, checked: &Checked, layout: &Layout) -> Vec<u8> 
     write_metadata(&Metadata { tensors, bytes, storage, checkpoint_id, save_id })
 }
 
-/// Writes what a torch_dist checkpoint has beside its data files: the archives, then `.metadata`, whose presence says that
-/// everything else is there. Returns their paths and lengths.
+/// What a torch_dist checkpoint has beside its data files, with paths: the archives, then `.metadata`, whose presence says
+/// that everything else is there.
+pub fn whole_files<'c>(checked: &'c Checked, layout: &'c Layout) -> impl Iterator<Item = (&'c str, Vec<u8>)> {
+    let archives = checked.plan.archives.iter().map(|archive| {
+        let name = archive.path.rsplit('/').next().unwrap_or(&archive.path);
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        (archive.path.as_str(), save_object(&checked.values[&archive.object], stem))
+    });
+    let index = checked.plan.metadata.iter();
+    archives.chain(index.map(|file| (file.path.as_str(), metadata(file, checked, layout))))
+}
+
+/// Writes the whole files in their order. Returns their paths and lengths.
 pub fn write_index(
     disk: &dyn Disk,
     root: &Path,
@@ -66,18 +77,9 @@ pub fn write_index(
     layout: &Layout,
 ) -> Result<Vec<(String, u64)>, Error> {
     let mut written = Vec::new();
-    let mut write = |path: &str, bytes: Vec<u8>| -> Result<(), Error> {
+    for (path, bytes) in whole_files(checked, layout) {
         write_whole(disk, root, sync, path, &bytes)?;
         written.push((path.to_string(), bytes.len() as u64));
-        Ok(())
-    };
-    for archive in &checked.plan.archives {
-        let name = archive.path.rsplit('/').next().unwrap_or(&archive.path);
-        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-        write(&archive.path, save_object(&checked.values[&archive.object], stem))?;
-    }
-    if let Some(file) = &checked.plan.metadata {
-        write(&file.path, metadata(file, checked, layout))?;
     }
     Ok(written)
 }

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::check::Checked;
 use crate::plan::{Container, Item, TargetFile, TensorItem};
+use crate::share::{BLOCK, SHORTEST};
 use ckpt_safetensors::write_header;
 use ckpt_torch_dist::{PayloadPhase, TorchDtype};
 use std::collections::HashMap;
@@ -10,6 +11,8 @@ use std::ops::Range;
 
 /// Payloads begin at multiples of 64 in the file, not only in their item: so segments cut no element in two.
 const ALIGNED: PayloadPhase = PayloadPhase { modulus: 64, residue: 0 };
+/// The largest element: source bytes that begin at multiples of it are cut at elements, too.
+const LARGEST_ELEMENT: u64 = 8;
 
 /// An item's place in its file: `prefix`, then `payload`, then `trailer` bytes.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +65,9 @@ impl FileLayout {
     }
 }
 
+/// What decides the lengths of prefix and trailer: element type, sizes, and how the payload is placed.
+type Kind<'a> = (TorchDtype, &'a [u64], u64, u64, u64);
+
 pub struct Layout {
     pub files: Vec<FileLayout>,
 }
@@ -70,7 +76,7 @@ impl Layout {
     /// Items back to back, in the plan's order.
     pub(crate) fn new(checked: &Checked) -> Result<Self, Error> {
         // What surrounds a payload depends on its shape, dtype and alignment; a model has few of them.
-        let mut known: HashMap<(TorchDtype, &[u64], u64), (u64, u64)> = HashMap::new();
+        let mut known: HashMap<Kind, (u64, u64)> = HashMap::new();
         let mut files = Vec::with_capacity(checked.plan.files.len());
         for file in &checked.plan.files {
             let mut items = Vec::with_capacity(file.items.len());
@@ -85,7 +91,8 @@ impl Layout {
                     Item::Tensor(item) => {
                         let dtype = checked.key_dtypes[item.key].1;
                         let sizes = checked.sizes(item);
-                        let kind = (dtype, sizes, at % ALIGNED.modulus);
+                        let phase = payload_phase(checked, item);
+                        let kind = (dtype, sizes, phase.modulus, phase.residue, at % phase.modulus);
                         let (prefix, trailer) = match known.get(&kind) {
                             _ if checked.plan.container == Container::Safetensors => (0, 0),
                             Some(&lengths) => lengths,
@@ -131,6 +138,30 @@ fn head(checked: &Checked, file: &TargetFile) -> Result<Vec<u8>, Error> {
     write_header(&file.header, tensors).map_err(|what| Error::Plan(format!("{}: {what}", file.path)))
 }
 
+/// Where an item's payload begins. In a plan that shares blocks, that is where the first long run of unchanged bytes lies
+/// at the same place of a block as in the source: the runs behind it then mostly do so, too.
+pub fn payload_phase(checked: &Checked, item: &TensorItem) -> PayloadPhase {
+    if !checked.plan.share {
+        return ALIGNED;
+    }
+    let (form, boxes) = (&checked.plan.forms[item.form], &checked.boxes[item.form]);
+    let residues = form.copies.iter().zip(&boxes.boxes).filter_map(|(copy, piece)| {
+        let number = item.tensors[copy.tensor];
+        let dtype = checked.tensor_dtypes[number];
+        let run = piece.dims.last().filter(|dim| dim.source == 1 && dim.target == 1)?.count;
+        let size = dtype.size()? as u64;
+        if copy.op.is_some() || dtype != checked.key_dtypes[item.key].0 || run * size < SHORTEST {
+            return None;
+        }
+        let from = checked.plan.tensors[number].begin + piece.source * size;
+        Some((from % BLOCK + BLOCK - piece.target * size % BLOCK) % BLOCK)
+    });
+    match residues.into_iter().next() {
+        Some(residue) if residue.is_multiple_of(LARGEST_ELEMENT) => PayloadPhase { modulus: BLOCK, residue },
+        _ => ALIGNED,
+    }
+}
+
 /// The archive around a tensor item that begins at `start`.
 pub fn item_archive(
     checked: &Checked,
@@ -138,6 +169,6 @@ pub fn item_archive(
     start: u64,
 ) -> Result<ckpt_torch_dist::TensorItem, Error> {
     let dtype = checked.key_dtypes[item.key].1;
-    ckpt_torch_dist::TensorItem::new(dtype, checked.sizes(item), start, Some(ALIGNED))
+    ckpt_torch_dist::TensorItem::new(dtype, checked.sizes(item), start, Some(payload_phase(checked, item)))
         .map_err(|error| Error::Plan(error.to_string()))
 }

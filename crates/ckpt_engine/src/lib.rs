@@ -1,6 +1,8 @@
 //! Executes a conversion plan: checks it against the files, then streams source tensors into the items of the
 //! checkpoint's files. The plan is input and is not trusted; the engine never learns a model's name.
 
+mod archives;
+mod backend;
 mod board;
 mod boxes;
 mod buffer;
@@ -13,6 +15,7 @@ mod fill;
 mod index;
 mod journal;
 mod layout;
+mod machine;
 mod pack;
 mod plan;
 mod read;
@@ -20,22 +23,27 @@ mod ready;
 mod run;
 mod scales;
 mod segment;
+mod share;
 mod stats;
 mod value;
 mod verify;
 mod verify_files;
 mod workers;
 mod writer;
+mod written;
 
 pub use checkpoint::{Checkpoint, TensorReader};
 pub use ckpt_safetensors::ReadMode;
 pub use disk::{Disk, SystemDisk, TargetFile, WriteMode};
 pub use error::Error;
 pub use layout::FileLayout;
+pub use machine::default_memory;
 pub use plan::Plan;
 pub use run::{
     Control, JournalOptions, Options, Prepared, Progress, Report, execute, execute_on, index, index_on,
 };
+pub use share::{Sharing, can_clone};
 pub use stats::{FloatStats, Stats, tensor_stats};
 pub use verify::{Findings, verify_against, verify_structure};
 pub use verify_files::verify_files;
+pub use written::verify_written;

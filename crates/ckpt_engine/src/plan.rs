@@ -19,6 +19,9 @@ pub struct Plan {
     pub forms: Vec<Form>,
     pub keys: Vec<Key>,
     pub files: Vec<TargetFile>,
+    /// Payloads begin where their blocks can be shared with the source's.
+    #[serde(default)]
+    pub share: bool,
     /// The index of a torch_dist checkpoint.
     pub metadata: Option<MetadataFile>,
     pub archives: Vec<Archive>,

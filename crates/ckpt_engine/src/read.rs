@@ -14,6 +14,8 @@ pub struct Reader<'a> {
     sources: &'a [Source],
     /// A filesystem refused direct reads: they go through the page cache from then on.
     pub direct_refused: bool,
+    /// Whether anything was read past the page cache.
+    pub direct_used: bool,
     scratch: Buffer,
     /// Bytes delivered so far.
     pub bytes_read: u64,
@@ -29,7 +31,7 @@ impl<'a> Reader<'a> {
     pub fn new(sources: &'a [Source], scratch: usize) -> Self {
         // A direct read begins and ends on blocks around what is wanted.
         let scratch = Buffer::new(scratch + 2 * DIRECT_ALIGNMENT);
-        Reader { sources, direct_refused: false, scratch, bytes_read: 0 }
+        Reader { sources, direct_refused: false, direct_used: false, scratch, bytes_read: 0 }
     }
 
     /// The most that `load` and `gather` take.
@@ -39,7 +41,7 @@ impl<'a> Reader<'a> {
 
     fn mode(&self, source: usize) -> ReadMode {
         match self.sources[source].mode() {
-            ReadMode::Direct if self.direct_refused => ReadMode::Pread,
+            ReadMode::Direct | ReadMode::Auto if self.direct_refused => ReadMode::Pread,
             mode => mode,
         }
     }
@@ -54,6 +56,10 @@ impl<'a> Reader<'a> {
         if self.mode(source) == ReadMode::Pread || out.len() < SHORTEST_DIRECT {
             self.bytes_read += out.len() as u64;
             return Ok(self.sources[source].read(out, position)?);
+        }
+        if self.mode(source) == ReadMode::Auto && self.sources[source].read_cached(out, position)? {
+            self.bytes_read += out.len() as u64;
+            return Ok(());
         }
         let mut position = position;
         for part in out.chunks_mut(self.capacity()) {
@@ -72,11 +78,19 @@ impl<'a> Reader<'a> {
         if mode == ReadMode::Mmap && length > 0 {
             return Ok(Loaded::Mapped(source.map(position, length)?));
         }
-        if mode == ReadMode::Direct && length >= SHORTEST_DIRECT {
+        let is_large = length >= SHORTEST_DIRECT;
+        if mode == ReadMode::Auto
+            && is_large
+            && source.read_cached(&mut self.scratch.bytes_mut()[..length], position)?
+        {
+            return Ok(Loaded::Scratch { skip: 0, length });
+        }
+        if matches!(mode, ReadMode::Direct | ReadMode::Auto) && is_large {
             let skip = (position % DIRECT_ALIGNMENT as u64) as usize;
             let whole = (skip + length).next_multiple_of(DIRECT_ALIGNMENT);
             let scratch = &mut self.scratch.bytes_mut()[..whole];
             if source.read_direct(scratch, position - skip as u64, skip + length)? {
+                self.direct_used = true;
                 return Ok(Loaded::Scratch { skip, length });
             }
             self.direct_refused = true;

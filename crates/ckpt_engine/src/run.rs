@@ -1,6 +1,7 @@
 //! A run from a plan to finished files: check, lay out, open everything, work, finish, index.
 
 use crate::Error;
+use crate::backend::Cpu;
 use crate::check::{Checked, check};
 use crate::disk::{Disk, SystemDisk, WriteMode};
 use crate::index::write_index;
@@ -8,7 +9,8 @@ use crate::journal::{Journal, Resumed};
 use crate::layout::{FileLayout, Layout};
 use crate::plan::{Plan, SourceFile};
 use crate::ready::AbsentFile;
-use crate::workers::{Workers, segment_size};
+use crate::share::Sharing;
+use crate::workers::{Done, Workers, segment_size};
 use crate::writer::Writer;
 use ckpt_safetensors::{ReadMode, Source};
 use std::collections::{BTreeSet, HashSet};
@@ -28,6 +30,8 @@ pub struct Options {
     pub read_mode: ReadMode,
     /// `None` for the fastest that the filesystem allows.
     pub write_mode: Option<WriteMode>,
+    /// How unchanged blocks are taken over from the source; of use in plans that place payloads for it.
+    pub sharing: Option<Sharing>,
     /// Wait until everything is on the disk.
     pub sync: bool,
     /// Where finished segments are noted, so that another run of the same plan goes on from there.
@@ -64,13 +68,16 @@ pub struct Report {
     pub payload_bytes: u64,
     pub bytes_read: u64,
     pub bytes_written: u64,
+    /// What of them was taken over from the source by the filesystem.
+    pub bytes_shared: u64,
     /// Payload bytes that an earlier run had finished.
     pub bytes_resumed: u64,
     pub seconds: f64,
     pub threads: usize,
     /// Bytes of buffers that were in use.
     pub memory: usize,
-    pub read_mode: ReadMode,
+    /// What was used: one of the modes, or `pread+direct`.
+    pub read_mode: &'static str,
     pub write_mode: WriteMode,
     /// Numbers of the sources that are needed for what is not written yet; empty when the files are complete.
     pub waiting: Vec<usize>,
@@ -126,7 +133,7 @@ pub fn execute_on(
     let mine =
         || layout.files.iter().zip(&writers).filter_map(|(file, writer)| Some((file, writer.as_ref()?)));
 
-    let workers = Workers::new(checked, layout, &sources, &writers, options, journal, resumed);
+    let workers = Workers::new(prepared, &sources, &writers, options, journal, resumed, &Cpu);
     let work = workers.run(control)?;
     for source in &sources {
         source.check_unchanged()?;
@@ -147,11 +154,22 @@ pub fn execute_on(
         seconds: began.elapsed().as_secs_f64(),
         threads: work.threads,
         memory: work.memory,
-        read_mode: if work.direct_refused { ReadMode::Pread } else { options.read_mode },
+        bytes_shared: work.bytes_shared,
+        read_mode: read_mode(options.read_mode, &work),
         write_mode: mine().next().map_or(WriteMode::Buffered, |(_, writer)| writer.mode()),
         waiting: work.waiting.into_iter().collect(),
         files,
     })
+}
+
+/// The name of what was used.
+fn read_mode(asked: ReadMode, work: &Done) -> &'static str {
+    match asked {
+        ReadMode::Direct if work.direct_refused => ReadMode::Pread.name(),
+        ReadMode::Auto if work.direct_used => "pread+direct",
+        ReadMode::Auto => ReadMode::Pread.name(),
+        mode => mode.name(),
+    }
 }
 
 /// Writes the archives and `.metadata` of a plan whose files are complete: the last step of a conversion. Returns the

@@ -1,11 +1,12 @@
 //! A segment of a target file: filled from whatever items lie in it, whatever their parts.
 
 use crate::Error;
+use crate::archives::Archives;
 use crate::board::CrcBoard;
 use crate::check::Checked;
 use crate::fill::{Filler, Pieces};
 use crate::journal::SliceRecord;
-use crate::layout::{FileLayout, Placed, item_archive};
+use crate::layout::{FileLayout, Placed};
 use crate::plan::{Item, TensorItem};
 use crc32fast::Hasher;
 use std::ops::Range;
@@ -29,7 +30,13 @@ pub struct Work<'a> {
 
 impl Work<'_> {
     /// Fills `out` with the file's bytes from `begin` on. Returns the slices of payloads that reach beyond it.
-    pub fn fill(&self, filler: &mut Filler, begin: u64, out: &mut [u8]) -> Result<Vec<SliceRecord>, Error> {
+    pub fn fill(
+        &self,
+        filler: &mut Filler,
+        archives: &mut Archives,
+        begin: u64,
+        out: &mut [u8],
+    ) -> Result<Vec<SliceRecord>, Error> {
         let mut slices = Vec::new();
         overlay(out, begin, 0, &self.layout.head);
         let end = begin + out.len() as u64;
@@ -43,10 +50,19 @@ impl Work<'_> {
                 }
                 Item::Tensor(item) => {
                     if placed.prefix > 0 && begin < placed.payload_at() {
-                        let archive = item_archive(self.checked, item, placed.start)?;
+                        let archive = archives.get(self.checked, item, placed.start)?;
                         overlay(out, begin, placed.start, archive.prefix());
                     }
-                    slices.extend(self.fill_payload(filler, at, item, placed, begin, out)?);
+                    if begin <= placed.start && placed.end() <= end {
+                        // Nobody else has a part of it.
+                        let crc = self.fill_payload(filler, item, placed, begin, out)?;
+                        if placed.trailer > 0 {
+                            let archive = archives.get(self.checked, item, placed.start)?;
+                            overlay(out, begin, placed.trailer_at(), &archive.trailer(crc.finalize()));
+                        }
+                        continue;
+                    }
+                    slices.extend(self.fill_slice(filler, at, item, placed, begin, out)?);
                     if placed.trailer > 0 && placed.trailer_at() < end {
                         trailers.push((at, item));
                     }
@@ -58,7 +74,7 @@ impl Work<'_> {
             let placed = &self.layout.items[at];
             let crc = self.board.wait((self.file, at), placed.payload);
             let crc = crc.ok_or(Error::Interrupted { done: 0, total: 0 })?;
-            let archive = item_archive(self.checked, item, placed.start)?;
+            let archive = archives.get(self.checked, item, placed.start)?;
             overlay(out, begin, placed.trailer_at(), &archive.trailer(crc));
             // A trailer that a border cuts is wanted by two segments, in any order.
             if begin <= placed.trailer_at() && placed.end() <= end {
@@ -68,9 +84,8 @@ impl Work<'_> {
         Ok(slices)
     }
 
-    /// Fills what of an item's payload lies in the segment. Segments and payloads begin at multiples of every
-    /// element's size, so slices hold whole elements.
-    fn fill_payload(
+    /// Fills what of an item's payload lies in the segment, and posts its CRC for whoever writes the trailer.
+    fn fill_slice(
         &self,
         filler: &mut Filler,
         at: usize,
@@ -84,25 +99,8 @@ impl Work<'_> {
         if slice.is_empty() {
             return Ok(None);
         }
-        let size = self.checked.key_dtypes[item.key].1.size();
-        let pieces = Pieces::new(self.checked, item);
-        if slice.start == payload {
-            filler.announce(&pieces);
-        }
-        let target = &mut out[within(&slice, begin)];
-        // Only what surrounds a payload tells its CRC.
-        let summed = placed.trailer > 0;
-        let mut crc = Hasher::new();
-        let mut element = (slice.start - payload) / size;
-        for tile in target.chunks_mut(pieces.tile()) {
-            filler.fill_pieces(&pieces, element, tile)?;
-            if summed {
-                crc.update(tile);
-            }
-            element += tile.len() as u64 / size;
-            (self.progress)(tile.len())?;
-        }
-        if !summed {
+        let crc = self.fill_payload(filler, item, placed, begin, out)?;
+        if placed.trailer == 0 {
             return Ok(None);
         }
         let (from, bytes) = (slice.start - payload, slice.end - slice.start);
@@ -114,6 +112,44 @@ impl Work<'_> {
         });
         self.board.post((self.file, at), from, bytes, crc);
         Ok(beyond)
+    }
+
+    /// Fills what of an item's payload lies in the segment; returns its CRC. Segments and payloads begin at multiples of
+    /// every element's size, so slices hold whole elements.
+    fn fill_payload(
+        &self,
+        filler: &mut Filler,
+        item: &TensorItem,
+        placed: &Placed,
+        begin: u64,
+        out: &mut [u8],
+    ) -> Result<Hasher, Error> {
+        let payload = placed.payload_at();
+        let slice = payload.max(begin)..placed.trailer_at().min(begin + out.len() as u64);
+        let mut crc = Hasher::new();
+        if slice.is_empty() {
+            return Ok(crc);
+        }
+        let size = self.checked.key_dtypes[item.key].1.size();
+        let pieces = Pieces::new(self.checked, item);
+        if slice.start == payload {
+            filler.announce(&pieces);
+        }
+        let target = &mut out[within(&slice, begin)];
+        // Only what surrounds a payload tells its CRC.
+        let summed = placed.trailer > 0;
+        let mut element = (slice.start - payload) / size;
+        filler.position = slice.start;
+        for tile in target.chunks_mut(pieces.tile()) {
+            filler.fill_pieces(&pieces, element, tile)?;
+            if summed {
+                crc.update(tile);
+            }
+            element += tile.len() as u64 / size;
+            filler.position += tile.len() as u64;
+            (self.progress)(tile.len())?;
+        }
+        Ok(crc)
     }
 }
 

@@ -156,7 +156,7 @@ pub fn verify_against(
         let path = checkpoint.dir().join(&entry.relative_path);
         let io = |source| Error::from(ckpt_safetensors::Error::Io { path: path.clone(), source });
         let file = checkpoint.file(&entry.relative_path).map_err(io)?;
-        let mut filler = Filler::new(checked, &sources, TILE);
+        let mut filler = Filler::on_cpu(checked, &sources, TILE);
         let (want, found) = buffer.split_at_mut(TILE);
         let mut done = 0;
         while done < header.payload_len {

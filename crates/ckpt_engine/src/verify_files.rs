@@ -58,7 +58,7 @@ pub fn verify_files(
             let key = &checked.plan.keys[item.key];
             let size = checked.key_dtypes[item.key].1.size();
             let failed = |source| read_failed(&root.join(&places.path), source);
-            let mut filler = Filler::new(checked, &sources, TILE);
+            let mut filler = Filler::on_cpu(checked, &sources, TILE);
             let (want, found) = buffer.split_at_mut(TILE);
             let mut done = 0;
             while done < placed.payload {

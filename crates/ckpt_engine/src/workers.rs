@@ -1,6 +1,8 @@
 //! The workers: each takes the next segment, fills its one buffer and writes it. Every buffer is allocated once.
 
 use crate::Error;
+use crate::archives::Archives;
+use crate::backend::Backend;
 use crate::board::CrcBoard;
 use crate::buffer::Buffer;
 use crate::check::Checked;
@@ -9,8 +11,9 @@ use crate::journal::{Journal, Resumed, SegmentRecord};
 use crate::layout::{FileLayout, Layout};
 use crate::plan::Item;
 use crate::ready::{Split, split};
-use crate::run::{Control, Options, Progress};
+use crate::run::{Control, Options, Prepared, Progress};
 use crate::segment::{Segment, Work};
+use crate::share::{Run, Runs, Sharing};
 use crate::writer::Writer;
 use ckpt_safetensors::Source;
 use std::collections::BTreeSet;
@@ -28,7 +31,7 @@ const FEWEST_SEGMENTS: u64 = 16;
 /// Scratch memory of a worker, as a part of a segment.
 const SCRATCH_PART: usize = 4;
 /// Workers that nobody chose: more gained nothing on the disks that were measured.
-const MOST_THREADS: usize = 16;
+const MOST_THREADS: usize = 12;
 const TICK: Duration = Duration::from_millis(100);
 
 /// What the workers did.
@@ -37,9 +40,11 @@ pub struct Done {
     pub bytes_resumed: u64,
     pub threads: usize,
     pub memory: usize,
+    pub bytes_shared: u64,
     pub direct_refused: bool,
     /// Sources that unfinished segments need.
     pub waiting: BTreeSet<usize>,
+    pub direct_used: bool,
 }
 
 pub struct Workers<'a> {
@@ -56,6 +61,11 @@ pub struct Workers<'a> {
     total: u64,
     bytes_read: AtomicU64,
     direct_refused: AtomicBool,
+    direct_used: AtomicBool,
+    sharing: Option<Sharing>,
+    sharing_refused: AtomicBool,
+    bytes_shared: AtomicU64,
+    backend: &'a dyn Backend,
     failed: AtomicBool,
     failure: Mutex<Option<Error>>,
     journal: Option<Journal>,
@@ -65,13 +75,13 @@ pub struct Workers<'a> {
 
 impl<'a> Workers<'a> {
     pub fn new(
-        checked: &'a Checked,
-        layout: &'a Layout,
+        Prepared { checked, layout }: &'a Prepared,
         sources: &'a [Source],
         writers: &'a [Option<Writer>],
         options: &Options,
         journal: Option<Journal>,
         resumed: Resumed,
+        backend: &'a dyn Backend,
     ) -> Self {
         let mine: Vec<(usize, &FileLayout)> =
             layout.files.iter().enumerate().filter(|(file, _)| writers[*file].is_some()).collect();
@@ -108,6 +118,11 @@ impl<'a> Workers<'a> {
             total: mine.iter().map(|(_, file)| file.payload_bytes).sum(),
             bytes_read: AtomicU64::new(0),
             direct_refused: AtomicBool::new(false),
+            direct_used: AtomicBool::new(false),
+            sharing: options.sharing,
+            sharing_refused: AtomicBool::new(false),
+            bytes_shared: AtomicU64::new(0),
+            backend,
             failed: AtomicBool::new(false),
             failure: Mutex::new(None),
             journal,
@@ -147,8 +162,10 @@ impl<'a> Workers<'a> {
                 bytes_resumed: self.bytes_resumed,
                 threads: self.threads,
                 memory: self.threads * worker_memory(self.segment),
+                bytes_shared: self.bytes_shared.load(Ordering::Relaxed),
                 direct_refused: self.direct_refused.load(Ordering::Relaxed),
                 waiting: self.waiting.clone(),
+                direct_used: self.direct_used.load(Ordering::Relaxed),
             }),
         }
     }
@@ -174,18 +191,25 @@ impl<'a> Workers<'a> {
     }
 
     fn work(&self, stop: &AtomicBool) {
-        let mut filler = Filler::new(self.checked, self.sources, self.segment / SCRATCH_PART);
+        let lane = match self.backend.lane() {
+            Ok(lane) => lane,
+            Err(error) => return self.fail(error),
+        };
+        let mut filler = Filler::new(self.checked, self.sources, self.segment / SCRATCH_PART, lane);
+        filler.runs = self.sharing.map(|_| Runs::default());
+        let mut archives = Archives::default();
         let mut buffer = Buffer::new(self.segment);
         let result = loop {
             let Some(segment) = self.segments.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
                 break Ok(());
             };
-            if let Err(error) = self.write(segment, &mut filler, &mut buffer, stop) {
+            if let Err(error) = self.write(segment, &mut filler, &mut archives, &mut buffer, stop) {
                 break Err(error);
             }
         };
         self.bytes_read.fetch_add(filler.reader.bytes_read, Ordering::Relaxed);
         self.direct_refused.fetch_or(filler.reader.direct_refused, Ordering::Relaxed);
+        self.direct_used.fetch_or(filler.reader.direct_used, Ordering::Relaxed);
         if let Err(error) = result {
             self.fail(error);
         }
@@ -207,6 +231,7 @@ impl<'a> Workers<'a> {
         &self,
         segment: &Segment,
         filler: &mut Filler,
+        archives: &mut Archives,
         buffer: &mut Buffer,
         stop: &AtomicBool,
     ) -> Result<(), Error> {
@@ -227,15 +252,50 @@ impl<'a> Workers<'a> {
             board: &self.board,
             progress: &progress,
         };
-        let slices = work.fill(filler, segment.begin, &mut buffer.bytes_mut()[..segment.length])?;
+        let slices = work.fill(filler, archives, segment.begin, &mut buffer.bytes_mut()[..segment.length])?;
         if let Some(writer) = &self.writers[segment.file] {
-            writer.write_at(buffer, segment.length, segment.begin)?;
+            let runs = filler.runs.as_mut().map(Runs::take).unwrap_or_default();
+            self.place(writer, segment, buffer, &runs)?;
         }
         if let Some(journal) = &self.journal {
             let payload = payload.load(Ordering::Relaxed);
             journal.note(SegmentRecord { file: segment.file, begin: segment.begin, payload, slices });
         }
         Ok(())
+    }
+}
+
+impl Workers<'_> {
+    /// Shares what can be shared, and writes the rest.
+    fn place(&self, writer: &Writer, segment: &Segment, buffer: &Buffer, runs: &[Run]) -> Result<(), Error> {
+        let mut written = 0;
+        for run in runs {
+            if !self.share(writer, run) {
+                continue;
+            }
+            let at = (run.at - segment.begin) as usize;
+            if at > written {
+                writer.write_at(buffer, written..at, segment.begin)?;
+            }
+            written = at + run.length as usize;
+        }
+        if written < segment.length {
+            writer.write_at(buffer, written..segment.length, segment.begin)?;
+        }
+        Ok(())
+    }
+
+    fn share(&self, writer: &Writer, run: &Run) -> bool {
+        let Some(how) = self.sharing.filter(|_| !self.sharing_refused.load(Ordering::Relaxed)) else {
+            return false;
+        };
+        let shared = self.sources[run.source].file().is_some_and(|source| writer.share(how, source, *run));
+        if shared {
+            self.bytes_shared.fetch_add(run.length, Ordering::Relaxed);
+        } else {
+            self.sharing_refused.store(true, Ordering::Relaxed);
+        }
+        shared
     }
 }
 

@@ -3,8 +3,11 @@
 use crate::Error;
 use crate::buffer::Buffer;
 use crate::disk::{Disk, TargetFile, WriteMode};
+use crate::share::{Run, Sharing};
 use ckpt_safetensors::DIRECT_ALIGNMENT;
+use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The modes that `None` tries, fastest first.
@@ -66,12 +69,17 @@ impl Writer {
         self.mode
     }
 
-    /// Writes the first `length` bytes of the buffer; a direct write takes whole blocks, so the last one may carry
-    /// bytes beyond the file's end, which `finish` cuts off.
-    pub fn write_at(&self, buffer: &Buffer, length: usize, position: u64) -> Result<(), Error> {
+    /// Takes a range over from a source, when the filesystem does that.
+    pub fn share(&self, how: Sharing, source: &File, run: Run) -> bool {
+        self.file.share(how, source, run).is_ok()
+    }
+
+    /// Writes a part of the buffer, whose first byte belongs at `position`. Parts begin at blocks. A direct write takes
+    /// whole ones, so the last may carry bytes beyond the file's end, which `finish` cuts off.
+    pub fn write_at(&self, buffer: &Buffer, part: Range<usize>, position: u64) -> Result<(), Error> {
         let direct = self.mode == WriteMode::Direct;
-        let length = if direct { length.next_multiple_of(DIRECT_ALIGNMENT) } else { length };
-        let mut done = 0;
+        let length = if direct { part.end.next_multiple_of(DIRECT_ALIGNMENT) } else { part.end };
+        let mut done = part.start;
         while done < length {
             let block = if direct { DIRECT_ALIGNMENT } else { 1 };
             match self.file.write(&buffer.bytes()[done..length], position + done as u64) {

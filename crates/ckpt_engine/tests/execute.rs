@@ -2,9 +2,10 @@
 
 mod support;
 
-use ckpt_engine::{Options, ReadMode, WriteMode};
+use ckpt_engine::{Checkpoint, Options, ReadMode, Sharing, WriteMode, verify_against, verify_written};
 use ckpt_torch_dist::{Value, save_object};
 use serde_json::json;
+use std::sync::atomic::AtomicBool;
 use support::{Case, naive, noise};
 
 fn object() -> Vec<u8> {
@@ -94,6 +95,7 @@ fn every_mode_writes_the_same_bytes() {
         (ReadMode::Pread, None),
         (ReadMode::Mmap, None),
         (ReadMode::Direct, None),
+        (ReadMode::Auto, None),
     ];
     for (read_mode, write_mode) in modes {
         for (threads, memory) in [(1, 1 << 20), (4, 2 << 20), (7, 64 << 20)] {
@@ -108,6 +110,60 @@ fn every_mode_writes_the_same_bytes() {
             assert_eq!(case.file("iter_0000000/.metadata")[..2], [0x80, 4]);
         }
     }
+}
+
+/// Placed for sharing, a payload begins in a block where its source does; what the filesystem copies by itself, and what
+/// it refuses to, reads back as the plan has it.
+#[test]
+fn shared_blocks_hold_the_same_tensors() {
+    let mut case = everything();
+    case.plan["share"] = json!(true);
+    let prepared = case.prepare().unwrap();
+    let mut shared = Vec::new();
+    for sharing in [None, Some(Sharing::CopyRange), Some(Sharing::Clone)] {
+        for write_mode in [None, Some(WriteMode::Buffered)] {
+            let options = Options { sharing, write_mode, memory: 4 << 20, ..case.options() };
+            let report = case.execute(&options).unwrap();
+            shared.push((sharing, report.bytes_shared));
+            assert!(verify_written(&prepared, &case.root()).unwrap().faults.is_empty());
+            let checkpoint = Checkpoint::open(&case.root().join("iter_0000000")).unwrap();
+            let findings = verify_against(&checkpoint, &prepared, 2, &AtomicBool::new(false)).unwrap();
+            assert_eq!(findings.faults, Vec::<String>::new());
+            let straight = checkpoint.headers.iter().flatten().next().unwrap();
+            let source = case.plan["tensors"][0]["begin"].as_u64().unwrap();
+            assert_eq!(straight.payload_position % 4096, source % 4096);
+        }
+    }
+    // The straight copy's whole blocks, in segments of 256 KiB.
+    let by_range: u64 = shared.iter().filter(|(how, _)| *how == Some(Sharing::CopyRange)).map(|s| s.1).sum();
+    assert!(by_range >= 2 * 1_000_000, "{shared:?}");
+    assert!(shared.iter().all(|(how, bytes)| how.is_some() || *bytes == 0));
+}
+
+#[test]
+fn what_was_written_is_looked_at_again() {
+    let case = everything();
+    case.execute(&case.options()).unwrap();
+    let prepared = case.prepare().unwrap();
+    let faults = || verify_written(&prepared, &case.root()).unwrap().faults;
+    assert_eq!(faults(), Vec::<String>::new());
+    let overwrite = |name: &str, at: usize| {
+        let path = case.root().join(name);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[at] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let found = faults();
+        bytes[at] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        found
+    };
+    assert!(overwrite("iter_0000000/.metadata", 100)[0].contains("not as it was written"));
+    assert!(overwrite("iter_0000000/common.pt", 100)[0].contains("not as it was written"));
+    assert!(overwrite("iter_0000000/__0_0.distcp", 0)[0].contains("item 0"));
+    let path = case.root().join("iter_0000000/__0_0.distcp");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(faults()[0].contains("bytes, expected"));
 }
 
 #[test]

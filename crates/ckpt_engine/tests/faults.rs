@@ -134,7 +134,7 @@ fn refused_direct_reads_become_cached_ones() {
     });
     let options = Options { read_mode: ReadMode::Direct, memory: 64 << 20, threads: Some(1), ..options };
     let report = case.execute_on(&disk, &options).unwrap();
-    assert_eq!(report.read_mode, ReadMode::Pread);
+    assert_eq!(report.read_mode, "pread");
     assert!(case.file("iter_0000000/__0_0.distcp") == naive::file(&case, 0, &[]));
 }
 

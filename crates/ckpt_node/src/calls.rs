@@ -1,15 +1,17 @@
 //! The calls that cross the border.
 
+use crate::error::Failure;
 use crate::options::{BindingExecuteOptions, BindingProgress};
 use crate::settle::{on_thread, settle};
-use ckpt_engine::{Control, FileLayout, Plan, Prepared, execute, index};
+use ckpt_engine::{Control, FileLayout, Plan, Prepared, can_clone, execute, index};
 use ckpt_safetensors::{TensorInfo, read_header};
 use ckpt_tensor::Dtype;
 use napi::bindgen_prelude::{AbortSignal, Buffer, Env, External, Object};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
+use serde::Serialize;
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,17 +26,35 @@ pub fn inspect(env: &Env, paths: Vec<String>) -> napi::Result<Object<'_>> {
         for path in &paths {
             let header = read_header(Path::new(path)).map_err(ckpt_engine::Error::from)?;
             let numbers: Vec<usize> = header.tensors.iter().map(|tensor| kinds.number(tensor)).collect();
-            files.push(json!({
-                "path": path,
-                "bytes": header.bytes,
-                "headerBytes": header.header_bytes,
-                "metadata": header.metadata,
-                "names": header.tensors.into_iter().map(|tensor| tensor.name).collect::<Vec<_>>(),
-                "kinds": numbers,
-            }));
+            files.push(FileHeader {
+                path,
+                bytes: header.bytes,
+                header_bytes: header.header_bytes,
+                metadata: header.metadata,
+                names: header.tensors.into_iter().map(|tensor| tensor.name).collect(),
+                kinds: numbers,
+            });
         }
-        Ok(json!({ "kinds": kinds.list, "files": files }).to_string())
+        let headers = Headers { kinds: kinds.list, files };
+        serde_json::to_string(&headers).map_err(|error| Failure::internal(&error.to_string()))
     })
+}
+
+#[derive(Serialize)]
+struct Headers<'a> {
+    kinds: Vec<serde_json::Value>,
+    files: Vec<FileHeader<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FileHeader<'a> {
+    path: &'a str,
+    bytes: u64,
+    header_bytes: u64,
+    metadata: BTreeMap<String, String>,
+    names: Vec<String>,
+    kinds: Vec<usize>,
 }
 
 /// Dtypes with shapes, numbered by first use.
@@ -92,6 +112,12 @@ pub fn index_plan<'env>(env: &'env Env, plan: &BindingPlan, root: String) -> nap
     on_thread(env, move || Ok(index(&plan, Path::new(&root), true)?.to_string()))
 }
 
+/// Whether files in a folder can share blocks with all of some files.
+#[napi]
+pub fn can_clone_into(paths: Vec<String>, folder: String) -> bool {
+    paths.iter().all(|path| can_clone(Path::new(path), Path::new(&folder)))
+}
+
 type Progress = ThreadsafeFunction<BindingProgress, (), BindingProgress, napi::Status, false>;
 
 /// Executes a plan. Resolves to a report as JSON.
@@ -134,7 +160,8 @@ pub fn run_plan<'env>(
             "seconds": report.seconds,
             "threads": report.threads,
             "memory": report.memory,
-            "readMode": report.read_mode.name(),
+            "bytesShared": report.bytes_shared,
+            "readMode": report.read_mode,
             "writeMode": report.write_mode.name(),
             "waiting": report.waiting,
         })

@@ -3,7 +3,7 @@
 use crate::calls::BindingPlan;
 use crate::settle::on_thread;
 use ckpt_engine::{
-    Checkpoint, Error, Findings, tensor_stats, verify_against, verify_files, verify_structure,
+    Checkpoint, Error, Findings, tensor_stats, verify_against, verify_files, verify_structure, verify_written,
 };
 use napi::bindgen_prelude::{AbortSignal, Env, Object};
 use napi_derive::napi;
@@ -82,6 +82,17 @@ pub fn checkpoint_plan(env: &Env, dir: String, prefixes: Vec<String>) -> napi::R
         let checkpoint = Checkpoint::open_where(Path::new(&dir), &keep)?;
         Ok(serde_json::to_string(checkpoint.plan()).map_err(|error| Error::Plan(error.to_string()))?)
     })
+}
+
+/// Verifies what was written of a plan under `root`: the index whole, data files by samples. Resolves to JSON.
+#[napi(ts_return_type = "Promise<string>", ts_args_type = "plan: ExternalObject<Plan>, root: string")]
+pub fn verify_written_plan<'env>(
+    env: &'env Env,
+    plan: &BindingPlan,
+    root: String,
+) -> napi::Result<Object<'env>> {
+    let plan = Arc::clone(plan);
+    on_thread(env, move || Ok(report(verify_written(&plan, Path::new(&root))?)))
 }
 
 /// What a checkpoint holds: tensors with their chunks, objects, files. Resolves to JSON.

@@ -1,12 +1,9 @@
 //! What JavaScript asks an execution for.
 
 use crate::error::Failure;
-use ckpt_engine::{JournalOptions, ReadMode, WriteMode};
+use ckpt_engine::{JournalOptions, ReadMode, Sharing, WriteMode, default_memory};
 use napi_derive::napi;
 use std::path::PathBuf;
-
-/// The default budget for buffers.
-const MEMORY: usize = 256 << 20;
 
 #[napi(object)]
 pub struct BindingExecuteOptions {
@@ -17,6 +14,8 @@ pub struct BindingExecuteOptions {
     pub memory: Option<f64>,
     pub read_mode: Option<String>,
     pub write_mode: Option<String>,
+    /// How unchanged blocks are taken over from the source.
+    pub zero_copy: Option<String>,
     pub sync: Option<bool>,
     /// File of the journal, relative to the root; needs `digest`.
     pub journal: Option<String>,
@@ -29,7 +28,8 @@ pub struct BindingExecuteOptions {
 impl BindingExecuteOptions {
     pub fn into_engine(self) -> napi::Result<ckpt_engine::Options> {
         let read_mode = match self.read_mode.as_deref() {
-            None | Some("auto" | "pread") => ReadMode::Pread,
+            None | Some("auto") => ReadMode::Auto,
+            Some("pread") => ReadMode::Pread,
             Some("mmap") => ReadMode::Mmap,
             Some("direct") => ReadMode::Direct,
             Some(other) => return Err(unknown("readMode", other, "auto, pread, direct, mmap")),
@@ -41,13 +41,20 @@ impl BindingExecuteOptions {
             Some("buffered") => Some(WriteMode::Buffered),
             Some(other) => return Err(unknown("writeMode", other, "auto, direct, dontcache, buffered")),
         };
+        let sharing = match self.zero_copy.as_deref() {
+            None | Some("off") => None,
+            Some("clone") => Some(Sharing::Clone),
+            Some("copy_file_range") => Some(Sharing::CopyRange),
+            Some(other) => return Err(unknown("zeroCopy", other, "off, clone, copy_file_range")),
+        };
         Ok(ckpt_engine::Options {
             root: PathBuf::from(self.root),
             rank: self.rank,
             threads: self.threads.map(|threads| threads as usize),
-            memory: self.memory.map_or(MEMORY, |bytes| bytes as usize),
+            memory: self.memory.map_or_else(default_memory, |bytes| bytes as usize),
             read_mode,
             write_mode,
+            sharing,
             sync: self.sync.unwrap_or(true),
             journal: self.journal.zip(self.digest).map(|(path, digest)| JournalOptions { path, digest }),
             ready: self.ready.map(|ready| ready.into_iter().map(|number| number as usize).collect()),

@@ -14,10 +14,11 @@ use memmap2::{Mmap, MmapOptions};
 
 use crate::Error;
 
-/// How a source is meant to be read. Pread goes through the page cache; mmap works on a mapped window of it; direct
+/// How a source is meant to be read. Auto takes what the page cache has from there and the rest past it. Pread goes through the page cache; mmap works on a mapped window of it; direct
 /// bypasses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadMode {
+    Auto,
     Pread,
     Mmap,
     Direct,
@@ -26,6 +27,7 @@ pub enum ReadMode {
 impl ReadMode {
     pub fn name(self) -> &'static str {
         match self {
+            ReadMode::Auto => "auto",
             ReadMode::Pread => "pread",
             ReadMode::Mmap => "mmap",
             ReadMode::Direct => "direct",
@@ -50,6 +52,14 @@ pub trait SourceFile: Send + Sync {
     fn read(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
     /// As `read`, past the page cache; buffer and position are multiples of `DIRECT_ALIGNMENT`.
     fn read_direct(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+    /// As `read`, of bytes that are in the page cache: fewer where it has no more of them.
+    fn read_cached(&self, _buffer: &mut [u8], _position: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// The open file, for calls between two files.
+    fn file(&self) -> Option<&File> {
+        None
+    }
     /// Tells the system that a range will be read soon, out of order.
     fn will_need(&self, _position: u64, _length: u64) {}
     /// Maps a range, which lies inside the file.
@@ -135,6 +145,26 @@ impl Source {
         Ok(true)
     }
 
+    /// Fills the buffer if the page cache has all of it, or cannot be asked; `false` when the disk must be read.
+    pub fn read_cached(&self, buffer: &mut [u8], position: u64) -> Result<bool, Error> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.file.read_cached(&mut buffer[done..], position + done as u64) {
+                Ok(0) => return Err(self.ended(position + buffer.len() as u64)),
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return self.read(&mut buffer[done..], position + done as u64).map(|()| true),
+            }
+        }
+        Ok(true)
+    }
+
+    /// The open file, where there is one.
+    pub fn file(&self) -> Option<&File> {
+        self.file.file()
+    }
+
     /// Has a range brought into the page cache in large reads, for a caller who reads it in many small ones.
     pub fn will_need(&self, position: u64, length: u64) {
         self.file.will_need(position, length);
@@ -201,6 +231,17 @@ impl SourceFile for SystemFile {
             Some(file) => read_at(file, buffer, position),
             None => Err(io::ErrorKind::Unsupported.into()),
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn read_cached(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        use rustix::io::{ReadWriteFlags, preadv2};
+        let mut buffers = [io::IoSliceMut::new(buffer)];
+        Ok(preadv2(&self.file, &mut buffers, position, ReadWriteFlags::NOWAIT)?)
+    }
+
+    fn file(&self) -> Option<&File> {
+        Some(&self.file)
     }
 
     #[cfg(target_os = "linux")]

@@ -24,7 +24,7 @@ export {
   queryKeyNormRows,
 } from './models/rows.js';
 export { TARGETS, type Target, type TargetChoice } from './models/target.js';
-export type { ConvertOptions, ReadMode, VerifyChoice, WriteMode } from './options.js';
+export type { ConvertOptions, ReadMode, VerifyChoice, WriteMode, ZeroCopy } from './options.js';
 export type { Provenance } from './output/provenance.js';
 export type { RankOf } from './output/staging.js';
 export type { Drop } from './plan/collect.js';

@@ -5,6 +5,7 @@ import type { RankOf } from './output/staging.js';
 
 export type ReadMode = 'auto' | 'direct' | 'pread' | 'mmap';
 export type VerifyChoice = 'none' | 'structural' | 'full';
+export type ZeroCopy = 'auto' | 'off' | 'clone' | 'copy_file_range';
 export type WriteMode = 'auto' | 'direct' | 'dontcache' | 'buffered';
 
 /** What a conversion is asked to do. Everything but the two paths has a default. */
@@ -29,7 +30,7 @@ export interface ConvertOptions {
   readonly ranks?: RankOf | null;
   /** Discards what an interrupted conversion left beside the target, instead of finishing it. */
   readonly fresh?: boolean;
-  /** What is checked before the checkpoint is published; structural by default. */
+  /** What is checked before the checkpoint is published: `structural`, the default, reads the index whole and samples of the data files. */
   readonly verify?: VerifyChoice;
   readonly threads?: number;
   /** Bytes for buffers, whatever the model's size. */
@@ -40,6 +41,9 @@ export interface ConvertOptions {
   readonly stream?: boolean;
   /** Of a model on the Hub: false removes each weight file once nothing is left to convert from it; implies `stream`. */
   readonly keepSource?: boolean;
+  /** How unchanged blocks are taken over from the source; `auto` clones where source and target share a filesystem with
+   * reflinks. */
+  readonly zeroCopy?: ZeroCopy;
 }
 
 export interface ResolvedOptions {
@@ -58,6 +62,7 @@ export interface ResolvedOptions {
   readonly writeMode: WriteMode;
   readonly stream: boolean;
   readonly keepSource: boolean;
+  readonly zeroCopy: ZeroCopy;
 }
 
 /** Fills defaults and refuses values outside their choices. Throws OPTION_INVALID. */
@@ -86,6 +91,7 @@ export function resolveOptions(options: ConvertOptions): ResolvedOptions {
     },
     trustRemoteCode: options.trustRemoteCode ?? true,
     ...work,
+    zeroCopy: choice('zero_copy', options.zeroCopy ?? 'auto', ['auto', 'off', 'clone', 'copy_file_range']),
     ranks,
     stream: options.stream ?? !keepSource,
     keepSource,

@@ -14,6 +14,8 @@ export interface Binding {
   inspect(paths: string[]): Promise<string>;
   loadPlan(plan: Buffer): Promise<BindingPlan>;
   planFiles(plan: BindingPlan): string;
+  canCloneInto(paths: string[], folder: string): boolean;
+  verifyWrittenPlan(plan: BindingPlan, root: string): Promise<string>;
   indexPlan(plan: BindingPlan, root: string): Promise<string>;
   verifyCheckpoint(
     dir: string,
@@ -46,6 +48,7 @@ export interface BindingOptions {
   memory?: number;
   readMode?: string;
   writeMode?: string;
+  zeroCopy?: string;
   sync?: boolean;
   journal?: string;
   digest?: string;

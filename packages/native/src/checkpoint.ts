@@ -144,6 +144,11 @@ export async function checkpointPlan(dir: string, prefixes: readonly string[] = 
   return { ...plan, files: filled };
 }
 
+/** Compares what was written of a plan under `root` with it: the index whole, the data files by samples. */
+export async function verifyWritten({ handle }: LoadedPlan, root: string): Promise<Findings> {
+  return JSON.parse(await settled(() => binding().verifyWrittenPlan(handle, root))) as Findings;
+}
+
 /** What the checkpoint in an iteration directory holds; no payload is read. */
 export async function inspectCheckpoint(dir: string): Promise<CheckpointContent> {
   return JSON.parse(await settled(() => binding().inspectCheckpoint(dir))) as CheckpointContent;

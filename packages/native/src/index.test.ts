@@ -60,6 +60,7 @@ async function planFor(path: string): Promise<LoadedPlan> {
         items: [{ key: 0, offsets: [0, 0], form: 0, tensors: [0] }],
       },
     ],
+    share: false,
     metadata: { path: 'iter/.metadata', checkpointId: '/out/iter', saveId: 'id' },
     archives: [{ path: 'iter/common.pt', object: 'common' }],
   };

@@ -17,8 +17,9 @@ export {
   type VerifyWork,
   verifyCheckpoint,
   verifyFiles,
+  verifyWritten,
 } from './checkpoint.js';
-export { type LoadedPlan, loadPlan, type PlannedFiles } from './plan.js';
+export { canCloneInto, type LoadedPlan, loadPlan, type PlannedFiles } from './plan.js';
 export { inspectSafetensors, type SafetensorsFile, type TensorInfo } from './safetensors.js';
 
 export interface ExecuteOptions {
@@ -31,6 +32,8 @@ export interface ExecuteOptions {
   readonly memory?: number;
   readonly readMode?: 'auto' | 'pread' | 'direct' | 'mmap';
   readonly writeMode?: 'auto' | 'direct' | 'dontcache' | 'buffered';
+  /** How unchanged blocks are taken over from the source, in plans that `share`; the default `off` writes them. */
+  readonly zeroCopy?: 'off' | 'clone' | 'copy_file_range';
   /** Wait until everything is on the disk; default true. */
   readonly sync?: boolean;
   /** File of the journal, relative to the root: a run of the plan with the same `digest` goes on from it. */
@@ -55,13 +58,15 @@ export interface Watch {
 export interface ExecuteReport extends PlannedFiles {
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** What of them the filesystem took over from the source. */
+  readonly bytesShared: number;
   /** Payload bytes that an earlier run had finished. */
   readonly bytesResumed: number;
   readonly seconds: number;
   readonly threads: number;
   /** Bytes of buffers that were in use. */
   readonly memory: number;
-  /** What was used: `pread`, `direct` or `mmap`; `direct`, `dontcache` or `buffered`. */
+  /** What was used: `pread`, `direct`, `pread+direct` or `mmap`; `direct`, `dontcache` or `buffered`. */
   readonly readMode: string;
   readonly writeMode: string;
   /** Numbers of the sources that are needed for what is not written yet; empty when the files are complete. */

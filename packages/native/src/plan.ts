@@ -13,6 +13,11 @@ export interface LoadedPlan extends PlannedFiles {
   readonly handle: BindingPlan;
 }
 
+/** Whether files in a folder can share blocks with all of the given files: one filesystem, and one with reflinks. */
+export function canCloneInto(paths: readonly string[], folder: string): boolean {
+  return binding().canCloneInto([...paths], folder);
+}
+
 /** Hands an encoded plan to the engine. Throws PLAN_INVALID. */
 export async function loadPlan(encoded: Uint8Array): Promise<LoadedPlan> {
   const { buffer, byteOffset, byteLength } = encoded;

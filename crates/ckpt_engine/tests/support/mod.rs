@@ -34,6 +34,7 @@ impl Case {
             "keys": [],
             "files": [{"path": "iter_0000000/__0_0.distcp", "rank": 0, "items": []}],
             "metadata": {"path": "iter_0000000/.metadata", "checkpointId": "/out/iter_0000000", "saveId": "id"},
+            "share": false,
             "archives": [{"path": "iter_0000000/common.pt", "object": "common"}],
         });
         Case { folder, plan, tensors: Vec::new() }
@@ -126,6 +127,7 @@ impl Case {
             memory: 64 << 20,
             read_mode: ReadMode::Pread,
             write_mode: None,
+            sharing: None,
             sync: false,
             journal: None,
             ready: None,

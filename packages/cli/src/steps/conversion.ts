@@ -13,7 +13,11 @@ interface Report {
   readonly path: string;
   readonly published: boolean;
   readonly bytesWritten: number;
+  readonly bytesShared: number;
   readonly seconds: number;
+  readonly threads: number;
+  readonly readMode: string;
+  readonly writeMode: string;
 }
 
 /** A conversion as a step has read it from its settings. */
@@ -63,7 +67,16 @@ export async function runConversion(
     const rate = formatBytes(report.bytesWritten / Math.max(report.seconds, 1e-9));
     const size = formatBytes(report.bytesWritten);
     const state = report.published ? '' : ' (the rank that completes the set publishes it)';
-    io.out.write(`${report.path}${state}: ${size} in ${report.seconds.toFixed(1)} s, ${rate}/s\n`);
+    io.out.write(
+      `${report.path}${state}: ${size} in ${report.seconds.toFixed(1)} s, ${rate}/s${ways(report)}\n`,
+    );
   }
   return 0;
+}
+
+/** How the bytes went: `; read by pread, written direct, 4 threads`. */
+function ways({ threads, readMode, writeMode, bytesShared }: Report): string {
+  if (threads === 0) return '';
+  const shared = bytesShared > 0 ? `, ${formatBytes(bytesShared)} shared with the source` : '';
+  return `; read by ${readMode}, written ${writeMode}${shared}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 }

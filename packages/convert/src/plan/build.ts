@@ -20,6 +20,8 @@ export interface BuildInput {
   /** Absolute path of the published iteration directory; recorded in `.metadata`. */
   readonly checkpointId: string;
   readonly saveId: string;
+  /** Place payloads where their blocks can be shared with the source's. */
+  readonly share: boolean;
   /** Processes that share the writing; null leaves every item to the rank of the layout that owns it. */
   readonly world: number | null;
 }
@@ -77,6 +79,7 @@ export function buildPlan(input: BuildInput): TorchDistPlan {
       input.world === null
         ? distribute(placed, objects, layout.world, input.container.filesPerRank)
         : distribute(...dealt(placed, objects, input.world), input.world, input.container.filesPerRank),
+    share: input.share,
     metadata: {
       path: `${ITERATION_DIR}/.metadata`,
       checkpointId: input.checkpointId,

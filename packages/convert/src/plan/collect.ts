@@ -55,7 +55,7 @@ const TIED = 'embeddings are tied: Megatron reuses the word embeddings as the ou
 export function collect(input: CollectInput): Collected {
   const { family, rules, model, provider, tensors, dtype } = input;
   const registry = new MappingRegistry([...(rules.rows ?? []), ...family.rows], countsOf(provider));
-  const used = new Set<string>();
+  const used = new Set<SourceTensor>();
   const faults = new Faults();
   const mapped: Mapped[] = [];
   const kinds = new Kinds();
@@ -78,13 +78,13 @@ export function collect(input: CollectInput): Collected {
         faults.missing.push({ tensor: name, parameter: concrete(param) });
         continue;
       }
-      used.add(name);
+      used.add(tensor);
       faults.check(tensor, need, param);
       found.push(tensor);
     }
     if (found.length === needs.length) {
       const filled = dequantizer.dequantize(found, boxes);
-      for (const scale of filled.tensors.slice(found.length)) used.add(scale.name);
+      for (const scale of filled.tensors.slice(found.length)) used.add(scale);
       const own = param.keepFloat32 ? 'float32' : dtype;
       const filling = fill === undefined ? {} : { fill };
       mapped.push({ param, kind, dtype: own, tensors: filled.tensors, boxes: filled.boxes, ...filling });
@@ -97,7 +97,7 @@ export function collect(input: CollectInput): Collected {
 
 function leftovers(
   { family, target, provider, tensors }: CollectInput,
-  used: ReadonlySet<string>,
+  used: ReadonlySet<SourceTensor>,
 ): { drops: Drop[]; unmapped: string[] } {
   const byReason = new Map<string, string[]>();
   const unmapped: string[] = [];
@@ -105,8 +105,8 @@ function leftovers(
   const tied = provider['share_embeddings_and_output_weights'] === true;
   const rules = (family.drops ?? []).filter(({ targets }) => targets?.includes(target) ?? true);
   const layers = Number(provider['num_layers']);
-  for (const name of tensors.keys()) {
-    if (used.has(name)) continue;
+  for (const [name, tensor] of tensors) {
+    if (used.has(tensor)) continue;
     const reason =
       tied && name === head ? TIED : rules.find((rule) => drops(rule, name, layers, tensors))?.reason;
     if (reason === undefined) unmapped.push(name);

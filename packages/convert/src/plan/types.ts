@@ -99,6 +99,8 @@ export interface Plan {
     readonly shape: readonly number[];
   }[];
   readonly files: readonly PlanFile[];
+  /** Payloads are placed where their blocks can be shared with the source's. */
+  readonly share?: boolean;
   readonly metadata?: PlanIndex;
   readonly archives: readonly { readonly path: string; readonly object: string }[];
 }

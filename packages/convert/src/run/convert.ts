@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { NemotronError, type OnProgress } from '@nemotron-convert/core';
-import { type LoadedPlan, loadPlan, verifyCheckpoint, writeIndex } from '@nemotron-convert/native';
+import {
+  type LoadedPlan,
+  loadPlan,
+  verifyCheckpoint,
+  verifyWritten,
+  writeIndex,
+} from '@nemotron-convert/native';
 import type { Family } from '../models/family.js';
 import { type ConvertOptions, type ResolvedOptions, resolveOptions } from '../options.js';
 import { ITERATION_DIR } from '../output/container.js';
@@ -13,6 +19,7 @@ import { openSource, type Source } from '../source/open.js';
 import { type Prepared, prepare } from './prepare.js';
 import { writeSideFiles } from './side-files.js';
 import { type Written, writeCheckpoint } from './write.js';
+import { chooseZeroCopy } from './zero-copy.js';
 
 export interface Context {
   /** The variables of the Hugging Face Hub (HF_HOME, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE, proxies). */
@@ -53,7 +60,8 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   if (resolved.ranks === null) await refuseContent(target);
 
   emit({ kind: 'phase', phase: 'plan' });
-  const prepared = prepare(source, resolved, target);
+  const zeroCopy = await chooseZeroCopy(resolved.zeroCopy, source, target);
+  const prepared = prepare(source, resolved, target, zeroCopy !== 'off');
   for (const drop of prepared.drops) {
     emit({ kind: 'note', message: `${drop.tensors.length} source tensors left out: ${drop.reason}` });
   }
@@ -64,7 +72,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
       plan,
       digest,
       target,
-      options: resolved,
+      options: { ...resolved, zeroCopy },
       ...(download === undefined ? {} : { download }),
       complete: async (staging) => {
         await writeSideFiles(staging, source, prepared, resolved, digest);
@@ -73,11 +81,13 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
       },
       // The CRCs of the payloads were summed on their way to the disk; reading them back is what `full` is for.
       check: (staging) =>
-        verifyCheckpoint(join(staging.root, ITERATION_DIR), {
-          payloads: false,
-          ...(resolved.verify === 'full' ? { plan } : {}),
-          ...(context.signal === undefined ? {} : { signal: context.signal }),
-        }),
+        resolved.verify === 'structural'
+          ? verifyWritten(plan, staging.root)
+          : verifyCheckpoint(join(staging.root, ITERATION_DIR), {
+              payloads: false,
+              plan,
+              ...(context.signal === undefined ? {} : { signal: context.signal }),
+            }),
       isPublished: () => isPublished(target, digest),
     },
     context,

@@ -10,6 +10,7 @@ import { conversionDigest, encodePlan } from '../plan/encode.js';
 import { openSource } from '../source/open.js';
 import type { Context } from './convert.js';
 import { prepare } from './prepare.js';
+import { chooseZeroCopy } from './zero-copy.js';
 
 /** What a conversion would do. Headers were read, nothing was written. */
 export interface PlanSummary {
@@ -45,7 +46,8 @@ export async function plan(options: ConvertOptions, context: Context = {}): Prom
   const source = await openSource(resolved.hfModelId, context);
   const path = await checkTarget(resolved.megatronPath, source.dir);
   await refuseContent(path);
-  const prepared = prepare(source, resolved, path);
+  const zeroCopy = await chooseZeroCopy(resolved.zeroCopy, source, path);
+  const prepared = prepare(source, resolved, path, zeroCopy !== 'off');
   const encoded = encodePlan(prepared.plan);
   const { files } = await loadPlan(encoded);
   const missing = (await source.weights?.missingBytes(await source.weights.absent())) ?? 0;
@@ -68,7 +70,9 @@ export async function isConverted(options: ConvertOptions, context: Context = {}
   const resolved = resolveOptions(options);
   const source = await openSource(resolved.hfModelId, context);
   const path = await checkTarget(resolved.megatronPath, source.dir);
-  return isPublished(path, conversionDigest(encodePlan(prepare(source, resolved, path).plan), source));
+  const zeroCopy = await chooseZeroCopy(resolved.zeroCopy, source, path);
+  const prepared = prepare(source, resolved, path, zeroCopy !== 'off');
+  return isPublished(path, conversionDigest(encodePlan(prepared.plan), source));
 }
 
 function sum(files: readonly { readonly bytes: number }[]): number {

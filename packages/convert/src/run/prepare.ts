@@ -46,8 +46,16 @@ const DESCRIBE = {
   gemma4: describeGemma4,
 } as const;
 
-/** Source headers and options in, the whole plan out. `targetPath` is the absolute path of the checkpoint's root. */
-export function prepare(source: Source, options: ResolvedOptions, targetPath: string): Prepared {
+/**
+ * Source headers and options in, the whole plan out. `targetPath` is the absolute path of the checkpoint's root; `share`
+ * places payloads where their blocks can be shared with the source's.
+ */
+export function prepare(
+  source: Source,
+  options: ResolvedOptions,
+  targetPath: string,
+  share = false,
+): Prepared {
   const architecture = architectureOf(source);
   const family = findFamily(architecture, source.configPath, source.families);
   const target = chooseTarget(family, options.target, source.config);
@@ -74,6 +82,7 @@ export function prepare(source: Source, options: ResolvedOptions, targetPath: st
     layers: Number(provider['num_layers']),
     checkpointId: join(targetPath, ITERATION_DIR),
     saveId: '',
+    share,
     world: options.ranks?.world ?? null,
   });
   const plan = { ...draft, metadata: { ...draft.metadata, saveId: saveIdOf(draft) } };

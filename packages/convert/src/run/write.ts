@@ -17,7 +17,8 @@ import { type Download, requireSpace } from './space.js';
 export type WriteOptions = Pick<
   ResolvedOptions,
   'fresh' | 'memory' | 'ranks' | 'readMode' | 'threads' | 'verify' | 'writeMode'
->;
+> &
+  Pick<ExecuteOptions, 'zeroCopy'>;
 
 /** A checkpoint to write: its plan, and what belongs to it besides. */
 export interface Writing {
@@ -43,6 +44,8 @@ export interface Written {
   readonly published: boolean;
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** What of them the filesystem took over from the source without writing it. */
+  readonly bytesShared: number;
   /** Payload bytes that an interrupted run had finished. */
   readonly bytesResumed: number;
   /** How much of the time the verification took. */
@@ -57,6 +60,7 @@ const NOTHING: Written = {
   verifySeconds: 0,
   bytesRead: 0,
   bytesWritten: 0,
+  bytesShared: 0,
   bytesResumed: 0,
   threads: 0,
   readMode: 'none',
@@ -109,8 +113,9 @@ async function work(writing: Writing, context: Context): Promise<Written> {
     } else {
       await staging.release();
     }
-    const { bytesRead, bytesWritten, bytesResumed, threads, readMode, writeMode } = report;
-    return { published, verifySeconds, bytesRead, bytesWritten, bytesResumed, threads, readMode, writeMode };
+    const { bytesRead, bytesWritten, bytesShared, bytesResumed, threads, readMode, writeMode } = report;
+    const io = { bytesRead, bytesWritten, bytesShared, bytesResumed };
+    return { published, verifySeconds, ...io, threads, readMode, writeMode };
   } catch (error) {
     await staging.release();
     throw error;
@@ -118,7 +123,7 @@ async function work(writing: Writing, context: Context): Promise<Written> {
 }
 
 function run(
-  { plan, digest, options: { threads, memory, readMode, writeMode, ranks } }: Writing,
+  { plan, digest, options: { threads, memory, readMode, writeMode, zeroCopy, ranks } }: Writing,
   staging: Staging,
   { onProgress, signal }: Context,
   ready: readonly number[] | undefined,
@@ -130,6 +135,7 @@ function run(
     readMode,
     writeMode,
     ...(ranks === null ? {} : { rank: ranks.rank }),
+    ...(zeroCopy === undefined ? {} : { zeroCopy }),
     ...(threads === undefined ? {} : { threads }),
     ...(memory === undefined ? {} : { memory }),
     ...(ready === undefined ? {} : { ready }),

@@ -73,4 +73,5 @@ const EXTENSION_NAMES: Readonly<Record<string, keyof ConvertOptions>> = {
   threads: 'threads',
   verify: 'verify',
   write_mode: 'writeMode',
+  zero_copy: 'zeroCopy',
 };
