@@ -36,8 +36,8 @@ const MIXTURE: readonly MappingRow[] = [
 ];
 
 const SHARED_OUTPUT: DropRule = {
-  tensors: /^model\.layers\.(?<beyond>\d+)\.transformer\.shared_head\.output\.weight$/,
-  reason: 'multi-token prediction reuses the output layer',
+  tensors: /^model\.layers\.(?<beyond>\d+)\.(embed_tokens|transformer\.shared_head\.output)\.weight$/,
+  reason: 'multi-token prediction reuses the word embeddings and the output layer',
 };
 
 /** The kinds of the decoder's layers, then those of the prediction layers, which may stand in the same list. */
