@@ -8,7 +8,7 @@ const COMMON = {
   gelu: 'torch._C._nn.gelu',
   relu: 'torch.nn.functional.relu',
   relu2: 'megatron.core.activations.squared_relu',
-  tanh: 'torch.tanh',
+  tanh: 'torch._VariableFunctionsClass.tanh',
   gelu_pytorch_tanh: 'megatron.core.activations.fast_gelu',
 } as const;
 
@@ -25,7 +25,7 @@ const ACTIVATIONS: Readonly<Record<Target, Readonly<Record<string, string>>>> = 
     'torch.nn.functional.relu': 'torch.nn.functional.relu',
     'torch.nn.functional.silu': 'torch.nn.functional.silu',
     'torch.nn.functional.sigmoid': 'torch.nn.functional.sigmoid',
-    'torch.tanh': 'torch.tanh',
+    'torch.tanh': 'torch._VariableFunctionsClass.tanh',
   },
 };
 

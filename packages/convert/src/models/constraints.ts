@@ -77,6 +77,14 @@ function expertGroups(fields: Fields): string | null {
     : `moe_router_group_topk (${chosen}) is over moe_router_num_groups (${groups})`;
 }
 
+const YARN = ['rotary_scaling_factor', 'original_max_position_embeddings', 'beta_fast', 'beta_slow'];
+
+function yarn(fields: Fields): string | null {
+  if (fields['position_embedding_type'] !== 'yarn') return null;
+  const lacking = YARN.find((name) => fields[`yarn_${name}`] === null);
+  return lacking === undefined ? null : `YaRN's frequencies need yarn_${lacking}`;
+}
+
 const positive = (name: string): Constraint => {
   return (fields) =>
     isSet(fields, name) && count(fields, name) <= 0 ? `${name} is ${count(fields, name)}` : null;
@@ -89,6 +97,7 @@ const CONSTRAINTS: readonly Constraint[] = [
   router,
   expertGroups,
   fusedActivation,
+  yarn,
   divides('num_attention_heads', 'num_query_groups'),
   divides('linear_num_value_heads', 'linear_num_key_heads'),
   divides('mamba_num_heads', 'mamba_num_groups'),

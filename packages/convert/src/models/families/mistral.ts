@@ -13,12 +13,13 @@ const windowed = (hf: HfConfig, without: bigint) => ({
 });
 
 /** Both versions pass YaRN's factor on under a name that their own provider refuses. */
-function withYarn(config: PyMap): string | null {
-  const rope = [config['rope_scaling'], config['rope_parameters']].find((value) => isPyMap(value ?? null));
-  return isPyMap(rope ?? null) && (rope as PyMap)['rope_type'] === 'yarn'
-    ? 'builds no Mistral whose rope_scaling is of type yarn'
-    : null;
-}
+const withYarn = (...keys: readonly string[]) => {
+  return (config: PyMap): string | null => {
+    const given = [config['rope_scaling'], config['rope_parameters']].find((value) => isPyMap(value ?? null));
+    const rope = isPyMap(given ?? null) ? (given as PyMap) : {};
+    return keys.some((key) => rope[key] === 'yarn') ? 'builds no Mistral with YaRN (rope_scaling)' : null;
+  };
+};
 
 const config: ConfigRules = {
   provider: 'MistralModelProvider',
@@ -37,7 +38,6 @@ const config: ConfigRules = {
     ['vocab_size', 'vocab_size'],
   ],
   set: { gated_linear_unit: true },
-  refuses: withYarn,
 };
 
 export const mistral: Family = {
@@ -60,8 +60,8 @@ export const mistral: Family = {
   },
   fallbacks: { num_key_value_heads: 'num_attention_heads' },
   config: {
-    '0.3.1': { ...config, derive: (hf) => windowed(hf, 0n) },
-    '0.7.0': { ...config, derive: (hf) => windowed(hf, 1n) },
+    '0.3.1': { ...config, refuses: withYarn('rope_type'), derive: (hf) => windowed(hf, 0n) },
+    '0.7.0': { ...config, refuses: withYarn('rope_type', 'type'), derive: (hf) => windowed(hf, 1n) },
   },
   model: 'gpt',
   rows: [...endRows('model'), ...attentionRows('model.layers'), ...gatedMlpRows('model.layers')],
