@@ -1,6 +1,7 @@
 import { NemotronError } from '@nemotron-convert/core';
 import type { Param, Part } from '../megatron/model.js';
 import type { ParallelSizes } from '../models/provider.js';
+import { divisors } from './ranks.js';
 
 /** One chunk of a tensor on disk, whatever the indices of the parameter on its leading axes. */
 export interface Cut {
@@ -65,8 +66,8 @@ function cut(
         'PARALLEL_SIZE',
         `${option}=${ranks} does not divide the ${whole} of ${param.key}`,
         {
-          facts: { option, found: ranks, parameter: param.key, count: whole },
-          hint: `use a smaller ${option}`,
+          facts: { option, found: ranks, parameter: param.key, count: whole, legal: divisors(whole) },
+          hint: `use ${option}=${divisors(whole).join(',')}`,
         },
       );
     }

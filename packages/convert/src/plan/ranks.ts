@@ -36,16 +36,15 @@ interface Divisible {
   readonly shared?: boolean;
 }
 
-/** The counts that each parallel size must divide, by provider field. */
+/** The counts that each parallel size must divide, by provider field; the chunk grid checks the widths of what is built. */
 const DIVISIBLE: readonly Divisible[] = [
   { size: 'tp', option: 'tp', field: 'num_attention_heads', what: 'attention heads' },
   { size: 'tp', option: 'tp', field: 'num_query_groups', what: 'query groups', shared: true },
+  { size: 'tp', option: 'tp', field: 'linear_num_key_heads', what: 'linear attention key heads' },
+  { size: 'tp', option: 'tp', field: 'linear_num_value_heads', what: 'linear attention value heads' },
   { size: 'tp', option: 'tp', field: 'vocab_size', what: 'vocabulary rows' },
-  { size: 'tp', option: 'tp', field: 'ffn_hidden_size', what: 'MLP rows' },
-  { size: 'tp', option: 'tp', field: 'moe_shared_expert_intermediate_size', what: 'shared expert rows' },
   { size: 'pp', option: 'pp', field: 'num_layers', what: 'layers' },
   { size: 'ep', option: 'ep', field: 'num_moe_experts', what: 'experts' },
-  { size: 'etp', option: 'etp', field: 'moe_ffn_hidden_size', what: 'expert rows' },
 ];
 const MAMBA_DIVISIBLE: readonly Divisible[] = [
   { size: 'tp', option: 'tp', field: 'mamba_num_heads', what: 'Mamba heads' },
@@ -58,6 +57,16 @@ export function checkSizes(sizes: ParallelSizes, provider: Fields, hybrid: boole
     throw new NemotronError('PARALLEL_SIZE', `ep=${sizes.ep} needs experts, and this model has none`, {
       facts: { option: 'ep', found: sizes.ep, legal: [1] },
       hint: 'use ep=1',
+    });
+  }
+  if (
+    sizes.etp > 1 &&
+    (provider['num_moe_experts'] ?? null) !== null &&
+    provider['add_bias_linear'] === true
+  ) {
+    throw new NemotronError('PARALLEL_SIZE', `etp=${sizes.etp}: Megatron-Core cuts no experts with biases`, {
+      facts: { option: 'etp', found: sizes.etp, legal: [1] },
+      hint: 'use etp=1',
     });
   }
   for (const { size, option, field, what, shared } of hybrid
@@ -74,7 +83,8 @@ export function checkSizes(sizes: ParallelSizes, provider: Fields, hybrid: boole
   }
 }
 
-function divisors(n: number): number[] {
+/** What divides a count, up to any sensible number of ranks. */
+export function divisors(n: number): number[] {
   return Array.from({ length: Math.min(n, 1024) }, (_, i) => i + 1).filter((d) => n % d === 0);
 }
 

@@ -143,6 +143,10 @@ export function gemma3Fields(hf: HfConfig, target: Target): Fields {
 
 const GEMMA3: ConfigRules = {
   provider: 'Gemma3ModelProvider',
+  refuses: (config) =>
+    config['tie_word_embeddings'] === false
+      ? 'maps no output layer of its own (tie_word_embeddings false)'
+      : null,
   // Completed from params_dtype.
   set: { autocast_dtype: null },
   derive: (hf, { target }) => gemma3Fields(hf, target),

@@ -103,6 +103,11 @@ export const qwen3Next: Family = {
   config: {
     '0.3.1': {
       provider: 'Qwen3NextModelProvider',
+      // Its transformers gives this key no default.
+      refuses: (config) =>
+        (config['full_attention_interval'] ?? null) === null
+          ? 'builds this architecture only with a full_attention_interval in config.json'
+          : null,
       copyOnly: true,
       copy: [
         ['num_hidden_layers', 'num_layers'],

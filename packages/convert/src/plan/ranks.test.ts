@@ -1,0 +1,34 @@
+import { NemotronError } from '@nemotron-convert/core';
+import { describe, expect, test } from 'vitest';
+import { checkSizes } from './ranks.js';
+
+const MODEL = {
+  num_attention_heads: 8n,
+  num_query_groups: 2n,
+  vocab_size: 64n,
+  num_layers: 4n,
+  ffn_hidden_size: 37n,
+};
+const sizes = (tp: number) => ({ tp, pp: 1, ep: 1, etp: 1 });
+
+describe('parallel sizes', () => {
+  test('may be a multiple of the query groups, which ranks then share', () => {
+    for (const tp of [1, 2, 4, 8]) expect(() => checkSizes(sizes(tp), MODEL, false)).not.toThrow();
+  });
+
+  test('that share nothing with the query groups are refused with those that fit', () => {
+    const uneven = { ...MODEL, num_attention_heads: 12n, num_query_groups: 4n };
+    expect(() => checkSizes({ ...sizes(3), pp: 1 }, { ...uneven, vocab_size: 66n }, false)).toThrow(
+      NemotronError,
+    );
+    expect(() => checkSizes(sizes(3), { ...uneven, vocab_size: 66n }, false)).toThrow(
+      /tp=3 does not divide 4 query groups/,
+    );
+  });
+
+  test('cut no experts with biases', () => {
+    const model = { ...MODEL, num_moe_experts: 4n, add_bias_linear: true };
+    expect(() => checkSizes({ ...sizes(1), etp: 2 }, model, false)).toThrow(/biases/);
+    expect(() => checkSizes({ ...sizes(1), ep: 2 }, model, false)).not.toThrow();
+  });
+});
