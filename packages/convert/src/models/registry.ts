@@ -38,6 +38,7 @@ import { qwen3Vl, qwen3VlMoe, qwen25Vl } from './families/qwen-vl.js';
 import { qwen2Audio } from './families/qwen2-audio.js';
 import { qwen35, qwen35Moe } from './families/qwen3-5.js';
 import { qwen35MoeVl, qwen35TokenClassification, qwen35Vl } from './families/qwen3-5-vl.js';
+import { qwen3Asr } from './families/qwen3-asr.js';
 import { qwen3Next } from './families/qwen3-next.js';
 import { sarvamMla, sarvamMoe } from './families/sarvam.js';
 import { step35 } from './families/step3p5.js';
@@ -94,6 +95,7 @@ export const FAMILIES: readonly Family[] = [
   qwen35Vl,
   qwen25Omni,
   qwen25Vl,
+  qwen3Asr,
   qwen3Next,
   qwen3Omni,
   qwen3Vl,

@@ -55,6 +55,12 @@ export const gemma3Vl: Family = {
     },
   },
   model: 'gpt',
+  spellings: [
+    ['model.language_model.', 'language_model.model.'],
+    ['model.vision_tower.', 'vision_tower.'],
+    ['model.multi_modal_projector.', 'multi_modal_projector.'],
+    ['language_model.lm_head.', 'lm_head.'],
+  ],
   rows: [
     ...within(LANGUAGE, gemma3Rows('language_model.model')),
     ['multi_modal_projector.mm_soft_embed_norm.weight', 'multi_modal_projector.mm_soft_emb_norm.weight'],

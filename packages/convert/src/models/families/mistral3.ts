@@ -104,6 +104,12 @@ export const mistral3: Family = {
     },
   },
   model: 'gpt',
+  spellings: [
+    ['model.language_model.', 'language_model.model.'],
+    ['model.vision_tower.', 'vision_tower.'],
+    ['model.multi_modal_projector.', 'multi_modal_projector.'],
+    ['lm_head.', 'language_model.lm_head.'],
+  ],
   rows: [
     ...within(LANGUAGE, [
       ...endRows(ROOT, 'language_model.lm_head'),

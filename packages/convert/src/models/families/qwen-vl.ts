@@ -85,6 +85,10 @@ export const qwen25Vl: Family = {
   defaults: {},
   config: { '0.3.1': QWEN25, '0.7.0': QWEN25 },
   model: 'gpt',
+  spellings: [
+    ['model.language_model.', 'model.'],
+    ['model.visual.', 'visual.'],
+  ],
   rows: [
     ...within(LANGUAGE, [
       ...endRows('model'),

@@ -55,6 +55,7 @@ export const qwen2Audio: Family = {
     },
   },
   model: 'gpt',
+  spellings: [['language_model.model.model.', 'language_model.model.']],
   rows: [
     ...within(LANGUAGE, [
       ...endRows(ROOT, 'language_model.lm_head'),
