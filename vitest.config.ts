@@ -14,7 +14,9 @@ export default defineConfig({
   },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-    testTimeout: 60_000,
+    // For what hangs; a machine that is busy takes its time.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // The library's types as its users see them; the examples are checked along.
     typecheck: { enabled: true, include: ['test/types/*.test-d.ts'], tsconfig: 'test/types/tsconfig.json' },
   },

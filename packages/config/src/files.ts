@@ -109,6 +109,11 @@ export function loadFile(path: string, options: LoadOptions, chain: readonly str
   if (bases.length === 0) return own;
   let merged: Node = mapNode(own.origin);
   for (const name of bases) {
+    if (/^[./]*$/.test(name) && !name.endsWith('..')) {
+      throw problem('CONFIG_MISSING', 'ValueError', `'${name}' in defaults: has no file name`, {
+        origin: own.entries.get('defaults')?.origin,
+      });
+    }
     const base = basePath(name, path);
     if (!exists(base.path)) {
       throw problem(

@@ -25,8 +25,8 @@ export interface JobInput {
   /** The merged configuration: the training config and its own `run` section. */
   readonly config: Node;
   readonly mode: Mode;
-  /** The chosen profile, resolved. */
-  readonly profile: { readonly name: string; readonly env: ConfigMap } | undefined;
+  /** The chosen profile, resolved; an empty name has nothing to resolve. */
+  readonly profile: { readonly name: string; readonly env: ConfigMap | undefined } | undefined;
   readonly cli: {
     readonly argv: readonly string[];
     readonly dotlist: readonly string[];
@@ -59,6 +59,8 @@ export function compileJob(input: JobInput, env: Environment): MapNode {
     });
   }
   const job = copyNode(input.config) as MapNode;
+  // An empty table of env.toml counts as none; a new `artifacts` comes before a new `run`.
+  if (isFilled(input.artifacts)) setEntry(job, 'artifacts', artifacts(job, input.artifacts));
   const run = section(job, 'run');
   setEntry(run, 'mode', scalarNode(input.mode));
   setEntry(run, 'profile', scalarNode(input.profile?.name ?? null));
@@ -70,9 +72,12 @@ export function compileJob(input: JobInput, env: Environment): MapNode {
     fromEntries({ argv: [...argv], dotlist: [...dotlist], passthrough: [...passthrough], config }),
   );
   setEntry(run, 'recipe', fromEntries({ ...input.recipe }));
-  if (input.wandb !== undefined) setEntry(run, 'wandb', nodeFrom(input.wandb));
-  if (input.artifacts !== undefined) setEntry(job, 'artifacts', artifacts(job, input.artifacts));
+  if (isFilled(input.wandb)) setEntry(run, 'wandb', nodeFrom(input.wandb));
   return dotlist.length === 0 ? job : (merge(job, parseDotlist(dotlist), env) as MapNode);
+}
+
+function isFilled(table: ConfigMap | undefined): table is ConfigMap {
+  return table !== undefined && table.size > 0;
 }
 
 function fromEntries(values: Readonly<Record<string, ConfigValue>>): Node {
@@ -94,25 +99,46 @@ function section(map: MapNode, key: string): MapNode {
 /** The configuration's keys, the profile's on top; `env_vars` merged, `mounts` joined, owned keys given back. */
 function runEnv(own: MapNode, profile: ConfigMap | undefined): Node {
   const merged = copyNode(own) as MapNode;
-  for (const [key, value] of profile ?? []) {
+  if (profile === undefined) return merged;
+  for (const [key, value] of profile) {
     const present = own.entries.get(key);
     const owned = present !== undefined && OWNED_BY_CONFIG.some((name) => name === key);
-    if (!owned) setEntry(merged, key, combined(key, present, value));
+    if (!owned) setEntry(merged, key, nodeFrom(value));
   }
+  const both = (key: string) => [own.entries.get(key), merged.entries.get(key)].filter(isTruthy);
+  const variables = both('env_vars');
+  if (variables.length > 0) {
+    const map = mapNode();
+    for (const node of variables) {
+      if (node.kind !== 'map') throw wrongKind('env_vars', 'a map of variables', node);
+      for (const [name, value] of node.entries) setEntry(map, name, copyNode(value));
+    }
+    setEntry(merged, 'env_vars', map);
+  }
+  const mounts = [
+    own.entries.get('mounts'),
+    profile.has('mounts') ? merged.entries.get('mounts') : undefined,
+  ];
+  const lists = mounts.filter(isTruthy).map((node) => {
+    if (node.kind !== 'list') throw wrongKind('mounts', 'a list', node);
+    return plain(node) as ConfigValue[];
+  });
+  if (lists.length > 0) setEntry(merged, 'mounts', nodeFrom(lists.flat()));
   return merged;
 }
 
-function combined(key: unknown, own: Node | undefined, profile: ConfigValue): Node {
-  const node = nodeFrom(profile);
-  if (key === 'env_vars' && own?.kind === 'map' && node.kind === 'map') {
-    const both = copyNode(own) as MapNode;
-    for (const [name, value] of node.entries) setEntry(both, name, value);
-    return both;
-  }
-  if (key === 'mounts' && own?.kind === 'list' && Array.isArray(profile)) {
-    return nodeFrom([...(plain(own) as ConfigValue[]), ...profile]);
-  }
-  return node;
+/** What Python takes for true: an empty map, list or text and zero count as absent. */
+function isTruthy(node: Node | undefined): node is Node {
+  if (node === undefined) return false;
+  if (node.kind === 'map') return node.entries.size > 0;
+  return node.kind === 'list' ? node.items.length > 0 : Boolean(node.value);
+}
+
+function wrongKind(key: string, expected: string, { origin }: Node) {
+  return problem('CONFIG_MERGE', 'TypeError', `run.env.${key} must be ${expected}`, {
+    key: `run.env.${key}`,
+    origin,
+  });
 }
 
 /** The table of env.toml with the configuration's keys on top, one level deep. */
@@ -143,11 +169,19 @@ export function runSection(job: MapNode): ConfigMap {
   return run?.kind === 'map' ? plain(run) : new Map();
 }
 
-/** The resolved `run.env` of a job, with the repositories to mount. Throws CONFIG_INTERPOLATION. */
-export function resolveRunEnv(job: MapNode, env: Environment) {
+/** The resolved `run.env` of a job, or some keys of it, with the repositories to mount. Throws CONFIG_INTERPOLATION. */
+export function resolveRunEnv(job: MapNode, env: Environment, keys?: readonly string[]) {
   const run = job.entries.get('run');
-  const runEnvNode = run?.kind === 'map' ? run.entries.get('env') : undefined;
-  const resolved = resolveTree(runEnvNode ?? mapNode(), { env });
+  const found = run?.kind === 'map' ? run.entries.get('env') : undefined;
+  if (keys !== undefined && found?.kind === 'map') {
+    const parts = keys.flatMap((key) => {
+      const node = found.entries.get(key);
+      return node === undefined ? [] : [{ key, ...resolveTree(node, { env }) }];
+    });
+    const value: ConfigMap = new Map(parts.map((part) => [part.key, part.value]));
+    return { value, mounts: parts.flatMap(({ mounts }) => mounts) };
+  }
+  const resolved = resolveTree(found ?? mapNode(), { env });
   const value = resolved.value instanceof Map ? resolved.value : (new Map() as ConfigMap);
   return { value, mounts: resolved.mounts };
 }

@@ -29,9 +29,25 @@ export function scalarValue(
 /** A block text that the end of the document cuts off has no line break of its own. */
 function quotedText(node: ScalarYaml, text: string): string {
   const value = typeof node.value === 'string' ? node.value : '';
+  if (node.type === 'QUOTE_SINGLE' && /[\u0085\u2028\u2029]/.test(value)) return foldedText(node, text);
   const length = text.length - (text.startsWith('\ufeff') ? 1 : 0);
   const isCut = node.type?.startsWith('BLOCK') === true && !text.endsWith('\n');
   return isCut && (node.range?.[1] ?? 0) >= length ? value.replace(/\n$/, '') : value;
+}
+
+/** A single-quoted text with line breaks that YAML 1.2 no longer has: PyYAML's writer uses them, and drops blanks around. */
+function foldedText(node: ScalarYaml, text: string): string {
+  const [from = 0, to = 0] = node.range ?? [];
+  const raw = text.replace(/^\ufeff/, '').slice(from + 1, to - 1);
+  return raw
+    .replaceAll("''", "'")
+    .replaceAll(/[ \t]*(?:(?:\r\n|[\r\n\u0085\u2028\u2029])[ \t]*)+/g, (blanks) => {
+      const breaks = blanks.match(/\r\n|[\r\n\u0085\u2028\u2029]/g) ?? [];
+      const [first = '', ...rest] = breaks.map((each) => (/[\u2028\u2029]/.test(each) ? each : '\n'));
+      const kept = rest.join('');
+      if (first !== '\n') return first + kept;
+      return kept === '' ? ' ' : kept;
+    });
 }
 
 function tagged(words: string, tag: string): { readonly value: Scalar } | { readonly error: string } {

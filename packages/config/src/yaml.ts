@@ -130,13 +130,18 @@ class Reader {
     this.#checkTag(node, 'map');
     this.#refuseDuplicates(node);
     const map = mapNode(this.#origin(at(node)));
+    const own = new Set<Key>();
     // Merged keys come first, so that own keys keep the place and win.
     for (const pair of pairsOf(node)) {
       if (isMergeKey(pair.key)) this.#merge(pair.value, depth + 1, (key, value) => setEntry(map, key, value));
     }
     for (const pair of pairsOf(node)) {
       if (isMergeKey(pair.key)) continue;
-      setEntry(map, this.#key(pair.key, node), this.#node(pair.value, depth + 1));
+      const key = this.#key(pair.key, node);
+      // What an alias stands for is known only now.
+      if (isAlias(pair.key) && own.has(key)) throw this.#duplicate(key, pair.key);
+      if (typeof key === 'string') own.add(key);
+      setEntry(map, key, this.#node(pair.value, depth + 1));
     }
     return map;
   }
@@ -193,9 +198,13 @@ class Reader {
       if (!isScalar(key) || isMergeKey(key) || isValueKey(key)) continue;
       const value = this.#scalar(key);
       if (typeof value !== 'string') continue;
-      if (seen.has(value)) throw this.#problem('ConstructorError', `found duplicate key ${value}`, at(key));
+      if (seen.has(value)) throw this.#duplicate(value, key);
       seen.add(value);
     }
+  }
+
+  #duplicate(key: Key, node: YamlNode): Error {
+    return this.#problem('ConstructorError', `found duplicate key ${String(key)}`, at(node));
   }
 
   #origin(offset: number): Origin {

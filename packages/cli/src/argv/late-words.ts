@@ -57,12 +57,12 @@ export function sortLateWords(words: readonly string[]): LateWords {
   return { dotlist, passthrough, config, run, batch, ...switches, ...modeOf(run, batch) };
 }
 
-/** An empty profile name counts as none. */
+/** An empty profile name counts as none; that of `batch` is recorded. */
 export function modeOf(
   run: string | undefined,
   batch: string | undefined,
 ): { readonly mode: Mode; readonly profile: string | undefined } {
   if (run !== undefined && run !== '') return { mode: 'run', profile: run };
   if (batch !== undefined && batch !== '') return { mode: 'batch', profile: batch };
-  return { mode: 'local', profile: undefined };
+  return { mode: 'local', profile: batch };
 }

@@ -5,6 +5,7 @@ import {
   findConfig,
   loadFile,
   type MapNode,
+  type ProfileFile,
   readProfile,
   readProfiles,
   readSection,
@@ -27,6 +28,10 @@ export interface CompiledRun {
   readonly defaultConfig: string;
 }
 
+function profileEnv(file: ProfileFile, name: string, env: Io['env']): ConfigMap {
+  return resolveTree(readProfile(file, name, env).tree, { env }).value as ConfigMap;
+}
+
 /** Loads the configuration, the profile and the overrides, and builds the job. Nothing is written. */
 export function compileRun(request: RunRequest, step: Manifest, io: Io): CompiledRun {
   const { env, cwd } = io;
@@ -36,18 +41,16 @@ export function compileRun(request: RunRequest, step: Manifest, io: Io): Compile
       facts: { kind: 'ValueError' },
     });
   }
-  const config = request.config ?? runspec.defaultConfig;
+  const config = request.config || runspec.defaultConfig;
   const loaded = loadFile(findConfig(config, { configDir: runspec.configDir, cwd }), { cwd, env });
   const merged = applyDotlist(loaded, request.dotlist, env);
 
   const file = readProfiles(cwd, env);
+  const { mode, profile: name } = request;
   const profile =
-    request.profile === undefined
+    name === undefined
       ? undefined
-      : {
-          name: request.profile,
-          env: resolveTree(readProfile(file, request.profile, env).tree, { env }).value as ConfigMap,
-        };
+      : { name, env: mode === 'local' ? undefined : profileEnv(file, name, env) };
   const recipeName = runspec.name ?? `steps/${step.id}`;
   const job = compileJob(
     {

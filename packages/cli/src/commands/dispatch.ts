@@ -6,6 +6,7 @@ import {
   plain,
   printYaml,
   pythonText,
+  resolveRunEnv,
   runSection,
 } from '@nemotron-convert/config';
 import { NemotronError } from '@nemotron-convert/core';
@@ -74,15 +75,30 @@ function variablesOf(run: WrittenRun, { env }: Io): Map<string, string> {
   return jobVariables({ runEnv: run.runEnv.value, wandb, recipeName: run.recipeName, env });
 }
 
+/** The keys of `run.env` that a run here reads. */
+const READ_HERE = ['executor', 'remote_job_dir', 'startup_commands', 'env_vars'] as const;
+
+/** `run.env` resolved. What only a cluster would need may stay unresolved where the run stays here. */
+export function runEnvOf(run: CompiledRun, env: Io['env']): WrittenRun['runEnv'] {
+  try {
+    return resolveRunEnv(run.job, env);
+  } catch (error) {
+    const read = resolveRunEnv(run.job, env, READ_HERE);
+    if (executorOf(read.value, run.request.mode !== 'local') === 'local') return read;
+    throw error;
+  }
+}
+
 function remoteExecutor({ request, runEnv }: WrittenRun): Submission['executor'] | undefined {
-  const executor = executorOf(runEnv.value, request.profile !== undefined);
+  const executor = executorOf(runEnv.value, request.mode !== 'local');
   return REMOTE.find((name) => name === executor);
 }
 
 function executorOf(runEnv: ConfigMap, hasProfile: boolean): string {
   const value = runEnv.get('executor') ?? null;
   if (value === null) {
-    if (!hasProfile) return 'local';
+    // A key without a value is a choice of none.
+    if (!hasProfile && !runEnv.has('executor')) return 'local';
     throw invalid(
       'No executor selected. Pass --run <profile> / --batch <profile> or set executor in env.toml.',
     );

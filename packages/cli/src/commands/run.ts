@@ -9,7 +9,7 @@ import { jsonText } from '../render/json.js';
 import { submissionText } from '../render/submission.js';
 import { discoverSteps, findStep } from '../steps/registry.js';
 import { type CompiledRun, compileRun } from './compile.js';
-import { dispatch, submission } from './dispatch.js';
+import { dispatch, runEnvOf, submission } from './dispatch.js';
 import { preview, previewText } from './preview.js';
 import { readRunRequest } from './run-request.js';
 
@@ -24,7 +24,7 @@ export async function run(words: readonly string[], io: Io): Promise<number> {
     return 0;
   }
   const jobDirectory = writeJob(compiled, train, io);
-  const runEnv = resolveRunEnv(compiled.job, io.env);
+  const runEnv = runEnvOf(compiled, io.env);
   return dispatch({ ...compiled, train, jobDirectory, runEnv }, io);
 }
 

@@ -17,7 +17,7 @@ export function jobVariables({ runEnv, wandb, recipeName, env }: VariableInput):
   const directory = runEnv.get('remote_job_dir');
   if (typeof directory === 'string' && directory !== '') {
     variables.set('NEMO_RUN_DIR', directory);
-    variables.set('HF_HOME', env.HF_HOME ?? `${directory}/hf`);
+    variables.set('HF_HOME', env.HF_HOME || `${directory}/hf`);
   } else if (env.HF_HOME !== undefined && env.HF_HOME !== '') variables.set('HF_HOME', env.HF_HOME);
   const token = huggingFaceToken(env);
   if (token !== undefined) variables.set('HF_TOKEN', token);
