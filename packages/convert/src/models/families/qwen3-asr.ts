@@ -1,3 +1,4 @@
+import type { PyMap } from '@nemotron-convert/core';
 import type { Family, WholeModel } from '../family.js';
 import { attribute, type HfConfig } from '../hf-config.js';
 import { hfNested } from '../hf-object.js';
@@ -10,22 +11,24 @@ const THINKER = 'Qwen3ASRThinkerConfig';
 const TEXT = 'Qwen3ASRTextConfig';
 const EAR = 'Qwen3ASRAudioEncoderConfig';
 
-/** The Bridge's own configuration class, which it prints as a map of its values. */
-function thinkerConfig(thinker: HfConfig, { target }: WholeModel): Fields {
+/** The Bridge's own configuration class, which it prints as a map of all its values. */
+function thinkerConfig(hf: HfConfig, thinker: HfConfig, { target }: WholeModel): Fields {
+  const nested = (hfClass: string, key: string, set: PyMap): PyMap => {
+    const { transformers_version: _, ...values } = hfNested(hfClass, target, thinker.map(key) ?? {});
+    return { ...values, ...UNNAMED, ...set };
+  };
+  const text_config = nested(TEXT, 'text_config', { rope_theta: hf.get('rope_theta') });
+  const ear = nested(EAR, 'audio_config', {});
   return {
     _target_: `megatron.bridge.models.qwen3_asr.hf_qwen3_asr.configuration_qwen3_asr.${THINKER}`,
-    ...hfNested(THINKER, target, {
-      ...thinker.values,
-      text_config: nested(TEXT, thinker, 'text_config', target),
-      audio_config: nested(EAR, thinker, 'audio_config', target),
-    }),
+    ...hfNested(THINKER, target, thinker.values),
+    ...UNNAMED,
+    text_config,
+    audio_config: { ...ear, num_hidden_layers: ear['encoder_layers'] ?? null },
   };
 }
 
-function nested(hfClass: string, thinker: HfConfig, key: string, target: WholeModel['target']): Fields {
-  const { transformers_version: _, ...values } = hfNested(hfClass, target, thinker.map(key) ?? {});
-  return values;
-}
+const UNNAMED: PyMap = { _name_or_path: '' };
 
 function fields(hf: HfConfig, model: WholeModel): Fields {
   const thinker = model.whole.part('thinker_config');
@@ -34,7 +37,7 @@ function fields(hf: HfConfig, model: WholeModel): Fields {
     mrope_section: hf.map('rope_scaling')?.['mrope_section'] ?? [24n, 20n, 20n],
     audio_token_id: attribute(thinker, 'audio_token_id', 151646n),
     audio_start_token_id: attribute(thinker, 'audio_start_token_id', 151647n),
-    thinker_config: thinkerConfig(thinker, model),
+    thinker_config: thinkerConfig(hf, thinker, model),
   };
 }
 
@@ -85,5 +88,4 @@ export const qwen3Asr: Family = {
     ['thinker.audio_model.**', 'thinker.audio_tower.**'],
   ],
   drops: [ROTARY_BUFFERS],
-  unverified: 'the module tree is that of the real stack; no checkpoint was compared',
 };
