@@ -3,7 +3,11 @@
 use crate::Error;
 use crate::boxes::Boxes;
 use crate::cover::{Span, disjoint};
-use crate::plan::{Container, Copy, CopyOp, Fill, Form, Item, Plan, SourceTensor, TensorItem};
+use crate::low_rank::Stretches;
+use crate::plan::{
+    Container, Copy, CopyOp, Fill, Form, Item, Lines, LowRank, Magnitude, Matrix, Plan, SourceTensor,
+    TensorItem,
+};
 use crate::value;
 use ckpt_tensor::dequant::Mxfp4;
 use ckpt_tensor::{Dtype, Kernel, Op};
@@ -21,14 +25,21 @@ pub struct Checked {
     pub boxes: Vec<Boxes>,
     /// The objects as they are stored in a data file; there are few, and many items hold the same one.
     pub objects: BTreeMap<String, Vec<u8>>,
-    /// The objects as values.
+    /// The objects as values, but for those that are given as they are stored.
     pub values: BTreeMap<String, Value>,
+    /// What magnitudes of low-rank updates come to, once somebody has worked it out.
+    pub stretches: Stretches,
 }
 
 impl Checked {
     /// The sizes of a chunk.
     pub fn sizes(&self, item: &TensorItem) -> &[u64] {
         &self.plan.forms[item.form].sizes
+    }
+
+    /// The sizes of a matrix.
+    pub fn shape(&self, matrix: &Matrix) -> &[u64] {
+        &self.plan.forms[matrix.form].sizes
     }
 }
 
@@ -57,16 +68,26 @@ pub fn check(plan: Plan) -> Result<Checked, Error> {
         both.ok_or_else(|| fault(format!("dtype {} of {}", key.dtype, key.key)))
     });
     let key_dtypes = key_dtypes.collect::<Result<Vec<_>, _>>()?;
-    let values = plan.objects.iter().map(|(name, json)| Ok((name.clone(), value::decode(json)?)));
-    let values = values.collect::<Result<BTreeMap<_, _>, Error>>()?;
-    let objects = values.iter().map(|(name, value)| (name.clone(), save_object(value, "archive"))).collect();
+    let mut values = BTreeMap::new();
+    let mut objects = BTreeMap::new();
+    for (name, json) in &plan.objects {
+        if let Some(bytes) = value::stored(json)? {
+            objects.insert(name.clone(), bytes);
+            continue;
+        }
+        let value = value::decode(json)?;
+        objects.insert(name.clone(), save_object(&value, "archive"));
+        values.insert(name.clone(), value);
+    }
     let boxes = plan.forms.iter().enumerate().map(|(at, form)| {
         check_form(form).map_err(|what| fault(format!("form {at} {what}")))?;
         Ok(Boxes::new(form))
     });
     let boxes = boxes.collect::<Result<Vec<_>, Error>>()?;
-    let checked = Checked { plan, tensor_dtypes, key_dtypes, boxes, objects, values };
+    let stretches = Stretches::default();
+    let checked = Checked { plan, tensor_dtypes, key_dtypes, boxes, objects, values, stretches };
     check_container(&checked.plan)?;
+    check_matrices(&checked)?;
     check_paths(&checked)?;
     check_items(&checked)?;
     Ok(checked)
@@ -102,7 +123,7 @@ fn check_container(plan: &Plan) -> Result<(), Error> {
 
 /// Targets are plain relative paths, none the same as another or as a folder of another.
 fn check_paths(checked: &Checked) -> Result<(), Error> {
-    let Checked { plan, objects, .. } = checked;
+    let Checked { plan, values, .. } = checked;
     let files = plan.files.iter().map(|file| &file.path);
     let archives = plan.archives.iter().map(|archive| &archive.path);
     let mut seen = HashSet::new();
@@ -122,7 +143,7 @@ fn check_paths(checked: &Checked) -> Result<(), Error> {
         return Err(fault(format!("path {path} is a file and a folder")));
     }
     for archive in &plan.archives {
-        if !objects.contains_key(&archive.object) {
+        if !values.contains_key(&archive.object) {
             return Err(fault(format!("{} holds {}, which is not defined", archive.path, archive.object)));
         }
     }
@@ -237,15 +258,31 @@ fn check_tensor_item<'c>(checked: &'c Checked, item: &TensorItem) -> Result<&'c 
         return Err(wrong("is to be filled with a number that its dtype lacks"));
     }
     for copy in &form.copies {
-        check_copy(checked, item, copy).map_err(|what| wrong(&what))?;
+        check_copy(checked, &item.tensors, checked.key_dtypes[item.key].0, copy)
+            .map_err(|what| wrong(&what))?;
     }
     Ok(&form.sizes)
 }
 
-/// Whether an item's copy stays inside its source tensor and asks for a conversion that exists.
-fn check_copy(checked: &Checked, item: &TensorItem, copy: &Copy) -> Result<(), String> {
+/// Matrices are plain copies: nothing is computed from what is computed.
+fn check_matrices(checked: &Checked) -> Result<(), Error> {
+    for (at, matrix) in checked.plan.matrices.iter().enumerate() {
+        let wrong = |what: &str| fault(format!("matrix {at} {what}"));
+        let form = checked.plan.forms.get(matrix.form).ok_or_else(|| wrong("has an unknown form"))?;
+        if form.copies.iter().any(|copy| copy.op.is_some()) {
+            return Err(wrong("has an operation"));
+        }
+        for copy in &form.copies {
+            check_copy(checked, &matrix.tensors, Dtype::F32, copy).map_err(|what| wrong(&what))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a copy from one of `tensors` stays inside it and asks for a conversion that exists.
+fn check_copy(checked: &Checked, tensors: &[usize], to: Dtype, copy: &Copy) -> Result<(), String> {
     // A position that the item does not fill names no tensor.
-    let number = |position: usize| item.tensors.get(position).copied().unwrap_or(usize::MAX);
+    let number = |position: usize| tensors.get(position).copied().unwrap_or(usize::MAX);
     let at = number(copy.tensor);
     let tensor = checked
         .plan
@@ -255,10 +292,11 @@ fn check_copy(checked: &Checked, item: &TensorItem, copy: &Copy) -> Result<(), S
     // Packed four-bit elements are counted one by one, their tensor in bytes of two.
     let packed = if matches!(copy.op, Some(CopyOp::DequantMxfp4 { .. })) { 2 } else { 1 };
     let elements = volume(&tensor.shape).and_then(|n| n.checked_mul(packed));
-    if last_element(copy).zip(elements).is_none_or(|(last, n)| last >= n) {
+    let last = last_element(copy);
+    if last.zip(elements).is_none_or(|(last, n)| last >= n) {
         return Err(format!("reads past the end of {}", tensor.name));
     }
-    let (from, to) = (checked.tensor_dtypes[at], checked.key_dtypes[item.key].0);
+    let from = checked.tensor_dtypes[at];
     let castable = match &copy.op {
         None => Kernel::new(from, to, Op::None).is_some(),
         Some(CopyOp::MinusOne) => Kernel::new(from, to, Op::MinusOne).is_some(),
@@ -267,6 +305,10 @@ fn check_copy(checked: &Checked, item: &TensorItem, copy: &Copy) -> Result<(), S
             from == Dtype::F8_E4M3
                 && to.is_castable_float()
                 && block_scales(checked, tensor, number(*scale), *block, *columns).is_some()
+        }
+        Some(CopyOp::LowRank(op)) => {
+            check_low_rank(checked, op, copy.offset, last)?;
+            from.is_castable_float() && to.is_castable_float()
         }
         Some(CopyOp::DequantMxfp4 { scale }) => {
             let scale = number(*scale);
@@ -282,6 +324,38 @@ fn check_copy(checked: &Checked, item: &TensorItem, copy: &Copy) -> Result<(), S
             "would need a cast of {} from {} that does not exist",
             tensor.name, tensor.dtype
         ));
+    }
+    Ok(())
+}
+
+/// A copy of elements `first` to `last` stays in the operation's matrix, and its updates have the matrix's shape.
+fn check_low_rank(checked: &Checked, op: &LowRank, first: u64, last: Option<u64>) -> Result<(), String> {
+    let wrong = |what: &str| Err(format!("has a low-rank update {what}"));
+    let end = op.rows.checked_mul(op.columns).and_then(|n| n.checked_add(op.offset));
+    if first < op.offset || last.zip(end).is_none_or(|(last, end)| last >= end) {
+        return wrong("of another part of the tensor");
+    }
+    if !Dtype::from_torch(&op.dtype).is_some_and(Dtype::is_castable_float) {
+        return wrong(&format!("in {}", op.dtype));
+    }
+    let shape = |matrix: usize| checked.plan.matrices.get(matrix).map(|matrix| checked.shape(matrix));
+    for update in &op.updates {
+        let fits = match (shape(update.left), update.right.map(shape)) {
+            (Some(&[rows, columns]), None) => rows == op.rows && columns == op.columns,
+            (Some(&[rows, left]), Some(Some(&[right, columns]))) => {
+                rows == op.rows && columns == op.columns && left == right
+            }
+            _ => false,
+        };
+        if !fits {
+            return wrong("of another shape");
+        }
+        if let Some(Magnitude { lengths, of }) = update.magnitude {
+            let lines = if of == Lines::Rows { op.rows } else { op.columns };
+            if shape(lengths) != Some(&[lines]) {
+                return wrong("with magnitudes of another number");
+            }
+        }
     }
     Ok(())
 }

@@ -294,6 +294,7 @@ fn as_plan(
         tensors,
         objects: BTreeMap::new(),
         forms,
+        matrices: Vec::new(),
         keys: keys.collect(),
         files: vec![TargetFile { path: "tensors".into(), rank: 0, header: BTreeMap::new(), items }],
         share: false,

@@ -4,8 +4,9 @@ use crate::Error;
 use crate::backend::{CpuLane, Lane};
 use crate::boxes::Boxes;
 use crate::check::Checked;
+use crate::low_rank::Workspace;
 use crate::pack::Packed;
-use crate::plan::{Copy, CopyOp, Fill, Form, TensorItem};
+use crate::plan::{Copy, CopyOp, Fill, Form, Matrix, TensorItem};
 use crate::read::Reader;
 use crate::scales::Scales;
 use crate::share::{Run, Runs};
@@ -17,16 +18,25 @@ const IN_PLACE: u64 = 16 << 10;
 /// Payload is gathered and summed in tiles that stay in the cache between the two.
 const TILE: usize = 1 << 20;
 
-/// An item with its copies as boxes over its payload.
+/// An item, or a matrix, with its copies as boxes over its elements.
 pub struct Pieces<'a> {
-    item: &'a TensorItem,
+    tensors: &'a [usize],
+    to: Dtype,
     form: &'a Form,
     boxes: &'a Boxes,
 }
 
 impl<'a> Pieces<'a> {
     pub fn new(checked: &'a Checked, item: &'a TensorItem) -> Self {
-        Pieces { item, form: &checked.plan.forms[item.form], boxes: &checked.boxes[item.form] }
+        Pieces::of(checked, item.form, &item.tensors, checked.key_dtypes[item.key].0)
+    }
+
+    pub fn of_matrix(checked: &'a Checked, matrix: &'a Matrix) -> Self {
+        Pieces::of(checked, matrix.form, &matrix.tensors, Dtype::F32)
+    }
+
+    fn of(checked: &'a Checked, form: usize, tensors: &'a [usize], to: Dtype) -> Self {
+        Pieces { tensors, to, form: &checked.plan.forms[form], boxes: &checked.boxes[form] }
     }
 
     /// Bytes to fill in one call. Narrow tiles of a transposed source would each read all of its rows again.
@@ -36,7 +46,7 @@ impl<'a> Pieces<'a> {
 
     /// The copies, the number of their tensor in the plan, and their boxes.
     fn copies(&self) -> impl Iterator<Item = (&'a Copy, usize, &'a BoxCopy)> {
-        let tensors = &self.item.tensors;
+        let tensors = self.tensors;
         let copies = self.form.copies.iter().zip(&self.boxes.boxes);
         copies.map(|(copy, piece)| (copy, tensors[copy.tensor], piece))
     }
@@ -44,9 +54,10 @@ impl<'a> Pieces<'a> {
 
 /// Fills ranges of payloads.
 pub struct Filler<'a> {
-    checked: &'a Checked,
+    pub(crate) checked: &'a Checked,
     lane: Box<dyn Lane + 'a>,
     pub reader: Reader<'a>,
+    pub(crate) workspace: Workspace,
     /// Position in the target file of what is filled next.
     pub position: u64,
     /// Where unchanged bytes went, for a caller who can share them.
@@ -61,7 +72,8 @@ impl<'a> Filler<'a> {
         scratch: usize,
         lane: Box<dyn Lane + 'a>,
     ) -> Self {
-        Filler { checked, lane, reader: Reader::new(sources, scratch), position: 0, runs: None }
+        let workspace = Workspace::default();
+        Filler { checked, lane, reader: Reader::new(sources, scratch), workspace, position: 0, runs: None }
     }
 
     /// A filler that computes on the processor.
@@ -92,9 +104,8 @@ impl<'a> Filler<'a> {
 
     /// As `fill`, for a caller who fills an item in many steps.
     pub fn fill_pieces(&mut self, pieces: &Pieces, begin: u64, out: &mut [u8]) -> Result<(), Error> {
-        let item = pieces.item;
-        let (to, torch) = self.checked.key_dtypes[item.key];
-        let end = begin + out.len() as u64 / torch.size();
+        let to = pieces.to;
+        let end = begin + out.len() as u64 * 8 / u64::from(to.bits());
         match pieces.form.fill {
             Some(Fill::Zero) => out.fill(0),
             Some(Fill::One) => {
@@ -107,7 +118,7 @@ impl<'a> Filler<'a> {
         for (copy, tensor, piece) in pieces.copies() {
             piece.intersect(begin, end, &mut |part| inside.push(part));
             let from = self.checked.tensor_dtypes[tensor];
-            let work = Task { tensor, tensors: &item.tensors, op: copy.op.as_ref(), from, to, begin };
+            let work = Task { tensor, tensors: pieces.tensors, op: copy.op.as_ref(), from, to, begin };
             for mut part in inside.drain(..) {
                 part.merge();
                 self.copy(&work, &part, out)?;
@@ -127,8 +138,8 @@ impl<'a> Filler<'a> {
         let span = ((piece.source - origin + piece.source_span()) * bits).div_ceil(8);
         let useful = (piece.volume() * bits).div_ceil(8);
         let capacity = self.reader.capacity() as u64;
-        // The scales of a quantised tensor go by the place of an element in it, so its windows stay as they are.
-        let packed = if task.is_quantized() { None } else { Packed::new(piece, bits / 8) }
+        // Scales and updates go by the place of an element in its tensor, so these windows stay as they are.
+        let packed = if task.needs_places() { None } else { Packed::new(piece, bits / 8) }
             .filter(|_| useful <= capacity);
         if let Some(packed) = packed {
             let size = bits / 8;
@@ -147,6 +158,9 @@ impl<'a> Filler<'a> {
                 Ok(())
             }
             None => {
+                if let Some(CopyOp::LowRank(op)) = task.op {
+                    return self.copy_updated(task, op, piece, out);
+                }
                 let scales = Scales::read(self.checked, &mut self.reader, task, piece)?;
                 let loaded =
                     self.reader.load(tensor.source, tensor.begin + origin * bits / 8, span as usize)?;
@@ -204,8 +218,10 @@ impl Task<'_> {
         self.from == self.to && self.op.is_none()
     }
 
-    fn is_quantized(&self) -> bool {
-        matches!(self.op, Some(CopyOp::DequantBlock { .. } | CopyOp::DequantMxfp4 { .. }))
+    /// What happens to an element depends on where in its tensor it is.
+    fn needs_places(&self) -> bool {
+        use CopyOp::{DequantBlock, DequantMxfp4, LowRank};
+        matches!(self.op, Some(DequantBlock { .. } | DequantMxfp4 { .. } | LowRank(_)))
     }
 
     /// Bits of an element as offsets and strides count them.

@@ -17,6 +17,9 @@ pub struct Plan {
     pub tensors: Vec<SourceTensor>,
     pub objects: BTreeMap<String, serde_json::Value>,
     pub forms: Vec<Form>,
+    /// What low-rank updates are made of.
+    #[serde(default)]
+    pub matrices: Vec<Matrix>,
     pub keys: Vec<Key>,
     pub files: Vec<TargetFile>,
     /// Payloads begin where their blocks can be shared with the source's.
@@ -106,6 +109,14 @@ pub struct Form {
     pub fill: Option<Fill>,
 }
 
+/// A float32 matrix or vector of a form's sizes, put together from source tensors.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Matrix {
+    pub form: usize,
+    pub tensors: Vec<usize>,
+}
+
 /// What elements hold that no copy covers.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -140,6 +151,52 @@ pub enum CopyOp {
     /// Two four-bit floats a byte, each 32 of them with a power-of-two scale in tensor `scale`. Offset and strides
     /// count the four-bit elements.
     DequantMxfp4 { scale: usize },
+    /// A matrix with updates of low rank added.
+    LowRank(LowRank),
+}
+
+/// A row-major matrix of `rows` × `columns` from element `offset` of a tensor on. Its elements are rounded to `dtype`,
+/// and again after each update.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LowRank {
+    pub offset: u64,
+    pub rows: u64,
+    pub columns: u64,
+    /// torch name.
+    pub dtype: String,
+    pub updates: Vec<Update>,
+}
+
+/// Adds `scale` · left · right.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Update {
+    /// Number of a matrix of the plan, of one row for each row to update.
+    pub left: usize,
+    /// Number of a matrix of one column for each column; without it `left` is the whole product.
+    pub right: Option<usize>,
+    pub scale: f32,
+    /// Round the product before it is added.
+    #[serde(default)]
+    pub rounded: bool,
+    pub magnitude: Option<Magnitude>,
+}
+
+/// After an update every row or column is stretched to these lengths.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Magnitude {
+    /// Number of a vector.
+    pub lengths: usize,
+    pub of: Lines,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lines {
+    Rows,
+    Columns,
 }
 
 #[derive(Debug, Serialize)]

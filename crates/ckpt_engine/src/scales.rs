@@ -65,6 +65,8 @@ impl Scales {
         let target = || Target::new(task.to).ok_or_else(missing);
         Ok(match task.op {
             None => Kernel::new(task.from, task.to, Op::None).ok_or_else(missing)?,
+            // What is loaded for it has become float32 by then.
+            Some(CopyOp::LowRank(_)) => Kernel::new(Dtype::F32, task.to, Op::None).ok_or_else(missing)?,
             Some(CopyOp::MinusOne) => Kernel::new(task.from, task.to, Op::MinusOne).ok_or_else(missing)?,
             Some(CopyOp::PlusOne) => Kernel::new(task.from, task.to, Op::PlusOne).ok_or_else(missing)?,
             Some(&CopyOp::DequantBlock { block, columns, .. }) => {

@@ -13,6 +13,17 @@ pub fn decode(json: &Json) -> Result<Value, Error> {
     at_depth(json, 0)
 }
 
+/// The bytes of an object that another checkpoint has stored, given in hexadecimal: `{"stored": "8002…"}`.
+pub fn stored(json: &Json) -> Result<Option<Vec<u8>>, Error> {
+    let Some(text) = json.get("stored") else { return Ok(None) };
+    let digit = |byte: u8| (byte as char).to_digit(16).map(|digit| digit as u8);
+    let bytes =
+        text.as_str().map(str::as_bytes).filter(|text| text.len().is_multiple_of(2)).and_then(|text| {
+            text.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+        });
+    bytes.map(Some).ok_or_else(|| Error::Plan("stored object is not hexadecimal".into()))
+}
+
 fn at_depth(json: &Json, depth: usize) -> Result<Value, Error> {
     let fault = |what: &str| Error::Plan(format!("object value {what}: {json}"));
     if depth > MAX_DEPTH {

@@ -9,6 +9,7 @@ use crate::check::Checked;
 use crate::fill::Filler;
 use crate::journal::{Journal, Resumed, SegmentRecord};
 use crate::layout::{FileLayout, Layout};
+use crate::low_rank;
 use crate::plan::Item;
 use crate::ready::{Split, split};
 use crate::run::{Control, Options, Prepared, Progress};
@@ -109,7 +110,7 @@ impl<'a> Workers<'a> {
             layout,
             sources,
             writers,
-            threads: threads(options, segment).min(segments.len()).max(1),
+            threads: threads(options, worker_memory(checked, segment)).min(segments.len()).max(1),
             segments,
             segment,
             board,
@@ -161,7 +162,7 @@ impl<'a> Workers<'a> {
                 bytes_read: self.bytes_read.load(Ordering::Relaxed),
                 bytes_resumed: self.bytes_resumed,
                 threads: self.threads,
-                memory: self.threads * worker_memory(self.segment),
+                memory: self.threads * worker_memory(self.checked, self.segment),
                 bytes_shared: self.bytes_shared.load(Ordering::Relaxed),
                 direct_refused: self.direct_refused.load(Ordering::Relaxed),
                 waiting: self.waiting.clone(),
@@ -317,13 +318,14 @@ pub fn segment_size(layout: &Layout) -> usize {
     part.next_multiple_of(SMALLEST_SEGMENT).clamp(SMALLEST_SEGMENT, SEGMENT)
 }
 
-fn worker_memory(segment: usize) -> usize {
-    segment + segment / SCRATCH_PART
+fn worker_memory(checked: &Checked, segment: usize) -> usize {
+    let scratch = segment / SCRATCH_PART;
+    segment + scratch + low_rank::memory(checked, scratch)
 }
 
 /// Workers wait for the disk most of the time, so there are more of them than cores; the budget pays for each.
-fn threads(options: &Options, segment: usize) -> usize {
+fn threads(options: &Options, each: usize) -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let wanted = options.threads.unwrap_or((2 * cores).clamp(3, MOST_THREADS));
-    wanted.min(options.memory / worker_memory(segment))
+    wanted.min(options.memory / each)
 }

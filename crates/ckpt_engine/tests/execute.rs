@@ -231,3 +231,18 @@ fn large_plans_are_checked_quickly() {
     assert_eq!(layout.files()[0].item_count(), 90 * 512);
     assert!(began.elapsed().as_secs_f64() < 30.0, "{:?}", began.elapsed());
 }
+
+#[test]
+fn an_object_may_be_given_as_another_checkpoint_stores_it() {
+    let file = |state: Option<serde_json::Value>| {
+        let mut case = Case::new();
+        case.object(0, "module._extra_state/shard_0_1");
+        if let Some(state) = state {
+            case.plan["objects"]["state"] = state;
+        }
+        case.execute(&case.options()).unwrap();
+        case.file("iter_0000000/__0_0.distcp")
+    };
+    let hex: String = object().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(file(Some(json!({"stored": hex}))), file(None));
+}

@@ -45,6 +45,9 @@ fn lies() -> Vec<(&'static str, Value, &'static str)> {
     vec![
         ("/version", json!(1), "version 1"),
         ("/surprise", json!(1), "unknown field `surprise`"),
+        ("/objects/state", json!({"stored": "8"}), "not hexadecimal"),
+        ("/objects/state", json!({"stored": "8g"}), "not hexadecimal"),
+        ("/objects/common", json!({"stored": "80"}), "which is not defined"),
         ("/metadata", Value::Null, "has no .metadata"),
         ("/sources/0/bytes", json!(50), "not where its shape"),
         ("/sources/0/bytes", json!(-1), "invalid value"),

@@ -3,11 +3,14 @@
 //! All tensor bytes are little-endian, as in safetensors files and torch storages.
 
 pub mod boxes;
+pub mod bytes;
 pub mod cast;
 pub mod dequant;
 mod dtype;
 mod gather;
 mod kernel;
+pub mod product;
+pub mod rounding;
 
 pub use boxes::{BoxCopy, Dim};
 pub use dtype::Dtype;
