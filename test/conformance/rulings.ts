@@ -16,6 +16,7 @@ export const RULINGS: Readonly<Record<string, string>> = {
   'look-dry-secret': 'secrets are masked in the recorded words of the command line as well',
   'look-show': 'a block lists the parameters that the recorded step does not have',
   'm2h-supports': NO_CONVERTER,
+  'ml-mb-fails': 'the recorded step starts a script, which fails; nothing is started here',
   'seed-dtype-shadowed': '`dtype` is the documented name and has the last word over torch_dtype',
   'seed-example-2': SUPERSET,
   'seed-show': SUPERSET,

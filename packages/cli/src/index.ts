@@ -12,8 +12,10 @@ export {
   type MegatronToHf,
   readOptions as readExportOptions,
 } from './steps/megatron-to-hf/options.js';
+export { readMergeOptions } from './steps/merge-lora/options.js';
 export { discoverSteps, findStep } from './steps/registry.js';
 export { stepSettings } from './steps/run-step.js';
 export { parseScriptHeader, type Runspec } from './steps/runspec.js';
+export type { Settings } from './steps/settings.js';
 export { parseStepWords, wordValue } from './steps/step-words.js';
 export { asBoolean } from './steps/truth.js';

@@ -1,5 +1,6 @@
 export type { OnProgress, ProgressEvent } from '@nemotron-convert/core';
 export { type EventStream, NemotronError, streamEvents } from '@nemotron-convert/core';
+export { findAdapter } from './adapter/find.js';
 export type { ExportOptions } from './export-options.js';
 export type {
   ConfigRules,
@@ -38,6 +39,12 @@ export {
 } from './run/convert-many.js';
 export { type ExportReport, exportHf } from './run/export-hf.js';
 export { type InspectedTensor, type Inspection, inspect, inspectTensor } from './run/inspect.js';
+export {
+  type MergedOutput,
+  type MergeLoraOptions,
+  type MergeLoraReport,
+  mergeLora,
+} from './run/merge-lora.js';
 export { type PlanSummary, plan } from './run/plan.js';
 export {
   VERIFY_MODES,

@@ -190,6 +190,49 @@ export const ERRORS = {
     'it is damaged, incomplete, or not a torch_dist checkpoint: convert it again',
   ),
 
+  ADAPTER_MISSING: row(
+    'E0340',
+    3,
+    'no adapter found',
+    'give the directory that has adapter_config.json and adapter_model.safetensors as lora_checkpoint',
+  ),
+  ADAPTER_CONFIG_INVALID: row(
+    'E0341',
+    3,
+    'adapter_config.json cannot be used',
+    'restore the adapter_config.json that belongs to the weights',
+  ),
+  ADAPTER_UNSUPPORTED: row(
+    'E0342',
+    3,
+    'this kind of adapter cannot be merged',
+    'merge it with the library that trained it',
+  ),
+  ADAPTER_TENSOR_MISSING: row(
+    'E0343',
+    3,
+    'a part of the adapter is absent',
+    'copy the adapter again: adapter_model.safetensors is not complete',
+  ),
+  ADAPTER_TENSOR_SHAPE: row(
+    'E0344',
+    3,
+    'the adapter does not fit its configuration or its base model',
+    'use the base model that the adapter was trained on, and the adapter_config.json that belongs to it',
+  ),
+  ADAPTER_TENSOR_UNKNOWN: row(
+    'E0345',
+    3,
+    'the adapter has a tensor for something that the base model does not have',
+    'use the base model that the adapter was trained on',
+  ),
+  ADAPTER_TENSOR_DTYPE: row(
+    'E0346',
+    3,
+    'a tensor has a dtype that cannot be merged',
+    'save the adapter and its base in float32, bfloat16 or float16',
+  ),
+
   TARGET_EXISTS: row(
     'E0401',
     4,

@@ -11,9 +11,10 @@ import type { Case } from '../case.js';
 import { errorDifference } from '../errors.js';
 import { difference, recordedValue, show } from '../values.js';
 import type { Place } from '../world.js';
+import { mergeStep, type RecordedMerge } from './merge-step.js';
 
 /** The configuration that a step works with. */
-export function stepConfig(recorded: Case, place: Place): string | undefined {
+export function stepConfig(recorded: Case, place: Place): Promise<string | undefined> {
   return attempt(recorded, () => {
     const settings = settingsOf(recorded, place);
     return difference(recordedValue(place.fillAll(recorded.expect.config)), settings.values, false, 'config');
@@ -40,13 +41,17 @@ const READERS: Readonly<Record<string, Reader>> = {
 };
 
 /** The parameters that the recorded script handed to its converter or library call. */
-export function step(recorded: Case, place: Place): string | undefined {
+export function step(recorded: Case, place: Place): Promise<string | undefined> {
   const read = READERS[recorded.step ?? ''];
-  if (read === undefined) return `no reader of ${recorded.step}`;
   const manifest = readManifest(join(place.steps, recorded.step ?? '', 'step.toml'));
   return attempt(recorded, () => {
     const words = (recorded.argv ?? []).map((word) => place.fill(word));
     if (parseStepWords(words, 'step').help) return recorded.expect.exit === 0 ? undefined : 'help';
+    if (manifest.id === 'convert/merge_lora') {
+      const expected = place.fillAll(recorded.expect) as RecordedMerge;
+      return mergeStep(manifest, settingsOf(recorded, place), expected);
+    }
+    if (read === undefined) return `no reader of ${recorded.step}`;
     const found = read(settingsOf(recorded, place), manifest.extensions, place.env(recorded));
     const expect = place.fillAll(recorded.expect);
     const { exec, calls } = expect as {
@@ -64,10 +69,13 @@ function named({ args = [], kwargs }: { args?: unknown[]; kwargs: Record<string,
   return { ...(args.length === 0 ? {} : { hf_model_id: args[0] }), ...kwargs };
 }
 
-function attempt(recorded: Case, work: () => string | undefined): string | undefined {
+async function attempt(
+  recorded: Case,
+  work: () => string | undefined | Promise<string | undefined>,
+): Promise<string | undefined> {
   const { error } = recorded.expect;
   try {
-    const found = work();
+    const found = await work();
     return error === undefined ? found : `expected ${error.kind}: ${error.message}`;
   } catch (caught) {
     return error === undefined ? `unexpected ${String(caught)}` : errorDifference(error, caught);

@@ -23,9 +23,10 @@ interface Runner {
 }
 
 /** The steps that run here, loaded when needed. */
-const RUNNERS: ReadonlyMap<string, () => Promise<Runner>> = new Map([
+const RUNNERS = new Map<string, () => Promise<Runner>>([
   ['convert/hf_to_megatron', async () => (await import('./hf-to-megatron/run.js')).HF_TO_MEGATRON],
   ['convert/megatron_to_hf', async () => (await import('./megatron-to-hf/run.js')).MEGATRON_TO_HF],
+  ['convert/merge_lora', async () => (await import('./merge-lora/run.js')).MERGE_LORA],
 ]);
 
 type TreeRunner = (tree: MapNode, run: StepRun, io: Io) => Promise<number>;

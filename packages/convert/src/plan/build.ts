@@ -7,6 +7,7 @@ import { product } from './box.js';
 import type { Mapped } from './collect.js';
 import { Forms } from './forms.js';
 import { type Cut, cuts } from './grid.js';
+import { Numbered } from './numbered.js';
 import { rankLayout } from './ranks.js';
 import type { ObjectItem, PlanFile, PlanTensor, TensorItem, TorchDistPlan } from './types.js';
 
@@ -148,18 +149,4 @@ function distribute(
     }
   }
   return files;
-}
-
-/** Values numbered by first use of what they stand for. */
-class Numbered<K, T> {
-  readonly values: T[] = [];
-  readonly #numbers = new Map<K, number>();
-
-  add(key: K, make: () => T): number {
-    const known = this.#numbers.get(key);
-    if (known !== undefined) return known;
-    const number = this.values.push(make()) - 1;
-    this.#numbers.set(key, number);
-    return number;
-  }
 }

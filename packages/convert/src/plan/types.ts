@@ -1,4 +1,10 @@
 import type { BoxOp } from './box.js';
+import type { LowRankOp } from './low-rank.js';
+
+/** An object as another checkpoint has stored it, in hexadecimal. */
+export interface StoredObject {
+  readonly stored: string;
+}
 
 /** A small Python value that the engine writes with torch.save. Integers stay integers; floats are marked. */
 export type TorchValue =
@@ -25,7 +31,7 @@ export interface FormCopy {
   readonly size: readonly number[];
   readonly offset: number;
   readonly strides: readonly number[];
-  readonly op?: BoxOp<number>;
+  readonly op?: BoxOp<number> | LowRankOp;
 }
 
 /** What elements hold that no copy covers. */
@@ -40,6 +46,12 @@ export interface Form {
   readonly extent: readonly number[];
   readonly copies: readonly FormCopy[];
   readonly fill?: Fill;
+}
+
+/** A float32 matrix or vector of a form's sizes, which low-rank operations use; its copies have no operation. */
+export interface PlanMatrix {
+  readonly form: number;
+  readonly tensors: readonly number[];
 }
 
 /** A chunk of a tensor; `tensors` are indices into the plan's. */
@@ -91,8 +103,9 @@ export interface Plan {
   readonly container: 'torch_dist' | 'safetensors';
   readonly sources: readonly { readonly path: string; readonly bytes: number }[];
   readonly tensors: readonly PlanTensor[];
-  readonly objects: Readonly<Record<string, TorchValue>>;
+  readonly objects: Readonly<Record<string, TorchValue | StoredObject>>;
   readonly forms: readonly Form[];
+  readonly matrices?: readonly PlanMatrix[];
   readonly keys: readonly {
     readonly key: string;
     readonly dtype: string;

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NemotronError } from '@nemotron-convert/core';
+import { type ErrorCode, NemotronError } from '@nemotron-convert/core';
 
 /** No real index or config comes near it; a larger one is hostile or something else. */
 const MAX_JSON_BYTES = 256 * 1024 * 1024;
@@ -34,9 +34,14 @@ export async function readText(path: string): Promise<string> {
     if (code === 'EACCES' || code === 'EPERM') {
       throw new NemotronError('SOURCE_PERMISSION', `${path} cannot be read`, { facts: { path }, cause });
     }
-    const json = path.endsWith(INDEX) ? 'SOURCE_INDEX_INVALID' : 'SOURCE_CONFIG_INVALID';
-    throw new NemotronError(json, `${path}: ${(cause as Error).message}`, { facts: { path }, cause });
+    throw new NemotronError(codeOf(path), `${path}: ${(cause as Error).message}`, { facts: { path }, cause });
   }
+}
+
+/** What is wrong when a file of this name cannot be used. */
+function codeOf(path: string): ErrorCode {
+  if (path.endsWith(INDEX)) return 'SOURCE_INDEX_INVALID';
+  return path.endsWith('adapter_config.json') ? 'ADAPTER_CONFIG_INVALID' : 'SOURCE_CONFIG_INVALID';
 }
 
 /** What an index says: tensor name → file name. */

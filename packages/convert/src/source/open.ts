@@ -10,7 +10,7 @@ import { blobNameOf } from './hub-cache.js';
 import type { HubWeights } from './hub-weights.js';
 import { type HubOrigin, type Located, locateSource, type SourceContext } from './locate.js';
 import type { SourceTensor } from './tensor.js';
-import { tokenizerFiles } from './tokenizer-files.js';
+import { isTokenizerFile, tokenizerFiles } from './tokenizer-files.js';
 
 /** A weight file. */
 export interface SourceFile {
@@ -37,15 +37,31 @@ export interface Source {
   readonly families: readonly Family[];
 }
 
-/** Opens a checkpoint, a local directory or a model on the Hub, and checks that everything a conversion needs is there. */
-export async function openSource(hfModelId: string, context: SourceContext = {}): Promise<Source> {
+/** What the work on a source takes besides its weights. */
+export interface SourceNeeds {
+  /** An architecture that has a family here. */
+  readonly family: boolean;
+  readonly tokenizer: boolean;
+}
+
+const CONVERSION: SourceNeeds = { family: true, tokenizer: true };
+
+/** Opens a checkpoint, a local directory or a model on the Hub, and checks that everything its use needs is there. */
+export async function openSource(
+  hfModelId: string,
+  context: SourceContext = {},
+  needs: SourceNeeds = CONVERSION,
+): Promise<Source> {
   const { families = [] } = context;
-  const located = await locateSource(hfModelId, context, (dir) => requireFamily(dir, families));
+  const located = await locateSource(hfModelId, context, async (dir) => {
+    if (needs.family) await requireFamily(dir, families);
+    else await requireConfig(dir);
+  });
   const { dir } = located;
   const names = await listSource(dir);
   const index = await readIndex(dir, names);
   const weights = located.weights?.files.map(({ name }) => name) ?? weightFiles(dir, names, index);
-  refuseAdapter(dir, names, weights);
+  await refuseAdapter(dir, names, weights);
   const configPath = join(dir, 'config.json');
   const config = await readConfig(dir, names, configPath);
   if (weights.length === 0) {
@@ -53,7 +69,7 @@ export async function openSource(hfModelId: string, context: SourceContext = {})
       facts: { path: dir },
     });
   }
-  const tokenizer = tokenizerFiles(dir, names);
+  const tokenizer = needs.tokenizer ? tokenizerFiles(dir, names) : [...names].filter(isTokenizerFile).sort();
   const paths = weights.map((name) => join(dir, name));
   const headers = await (located.weights?.headers(context.signal) ?? inspectSafetensors(paths));
   const tensors = tensorsOf(headers);
@@ -88,6 +104,17 @@ export function tensorsOf(headers: readonly SafetensorsFile[]): Map<string, Sour
   return tensors;
 }
 
+/** A local file with its modification time as its version. */
+export async function stamped({
+  path,
+  bytes,
+}: {
+  readonly path: string;
+  readonly bytes: number;
+}): Promise<SourceFile> {
+  return { path, bytes, version: (await stat(path)).mtimeMs };
+}
+
 async function versioned(
   { path, bytes }: SafetensorsFile,
   { hub, weights }: Located,
@@ -97,20 +124,42 @@ async function versioned(
   return { path, bytes, version: hash ?? (await stat(path)).mtimeMs };
 }
 
-/** A model of no known family is refused before its weights are downloaded. */
+/** What is no model is refused before its weights are downloaded. */
+async function requireConfig(dir: string): Promise<PyMap> {
+  const names = await listSource(dir);
+  if (!names.has('config.json')) await refuseAdapter(dir, names, []);
+  return readConfig(dir, names, join(dir, 'config.json'));
+}
+
+/** So is a model of no known family. */
 export async function requireFamily(dir: string, families: readonly Family[]): Promise<void> {
   const configPath = join(dir, 'config.json');
-  const names = await listSource(dir);
-  if (!names.has('config.json')) refuseAdapter(dir, names, []);
-  const config = await readConfig(dir, names, configPath);
+  const config = await requireConfig(dir);
   findFamily(architectureOf({ config, configPath }), configPath, families);
 }
 
-function refuseAdapter(dir: string, names: ReadonlySet<string>, weights: readonly string[]): void {
+async function refuseAdapter(
+  dir: string,
+  names: ReadonlySet<string>,
+  weights: readonly string[],
+): Promise<void> {
   if (!names.has('adapter_config.json') || weights.length > 0) return;
+  const base = await baseOfAdapter(join(dir, 'adapter_config.json'));
+  const merge = `nemotron steps run convert/merge_lora lora_checkpoint=${dir} base_hf_path=${base ?? '...'} output_hf_path=...`;
   throw new NemotronError('SOURCE_ADAPTER', `${dir} has adapter_config.json and no model weights`, {
-    facts: { path: dir },
+    facts: { path: dir, base },
+    hint: `merge it into its base model first: ${merge}`,
   });
+}
+
+/** The model that an adapter says it was trained on; null where it does not. */
+async function baseOfAdapter(path: string): Promise<string | null> {
+  try {
+    const { base_model_name_or_path: base } = JSON.parse(await readText(path)) as Record<string, unknown>;
+    return typeof base === 'string' && base !== '' ? base : null;
+  } catch {
+    return null;
+  }
 }
 
 export async function readConfig(dir: string, names: ReadonlySet<string>, path: string): Promise<PyMap> {
