@@ -44,9 +44,9 @@ export function safetensorsPlan({ sources, tensors, outputs, fileOf, world = 1 }
   const known = new Map<string, number>();
   const formOf = (form: Form): number => memo(known, JSON.stringify(form), () => forms.push(form) - 1);
   const planned = [...files]
-    .sort(([a], [b]) => compareBytes(a, b))
+    .sort(([a], [b]) => compare(a, b))
     .map(([path, members], number): PlanFile => {
-      members.sort((a, b) => order(b.dtype) - order(a.dtype) || compareBytes(a.name, b.name));
+      members.sort((a, b) => order(b.dtype) - order(a.dtype) || compare(a.name, b.name));
       const items = members.map(({ name, dtype, shape, tensors: used, extent, copies }) => ({
         key: keys.push({ key: name, dtype, shape }) - 1,
         offsets: shape.map(() => 0),
@@ -93,7 +93,7 @@ function order(torch: string): number {
   return ORDER.indexOf(DTYPES.find((row) => row.torch === torch)?.safetensors ?? '');
 }
 
-/** Names in the order of their UTF-8 bytes. */
-function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+/** By code units, which for the names that tensors have is the order of their bytes. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }

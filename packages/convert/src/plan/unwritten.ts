@@ -1,3 +1,4 @@
+import { memo } from '@nemotron-convert/core';
 import type { Drop } from './collect.js';
 import { drops } from './collect.js';
 import type { ExportInput } from './collect-export.js';
@@ -26,7 +27,7 @@ export function unwritten(
         ? DEQUANTISED
         : rules.find((rule) => drops(rule, name, layers, tensors))?.reason;
     if (reason === undefined) rest.push(name);
-    else byReason.set(reason, [...(byReason.get(reason) ?? []), name]);
+    else memo(byReason, reason, (): string[] => []).push(name);
   }
   return { drops: [...byReason].map(([reason, names]) => ({ reason, tensors: names })), unwritten: rest };
 }
