@@ -17,7 +17,8 @@ const CRATES: Record<string, readonly string[]> = {
   ckpt_tensor: [],
   ckpt_safetensors: ['ckpt_tensor'],
   ckpt_torch_dist: [],
-  ckpt_engine: ['ckpt_safetensors', 'ckpt_tensor', 'ckpt_torch_dist'],
+  ckpt_cuda: ['ckpt_tensor'],
+  ckpt_engine: ['ckpt_cuda', 'ckpt_safetensors', 'ckpt_tensor', 'ckpt_torch_dist'],
   ckpt_node: ['ckpt_engine', 'ckpt_safetensors', 'ckpt_tensor', 'ckpt_torch_dist'],
 };
 

@@ -36,10 +36,11 @@ impl Lane {
         self.stream.context().bind_to_thread().map_err(Error::driver("cuCtxSetCurrent"))
     }
 
-    /// Zeroes the first `bytes` of the tile.
-    pub fn clear(&mut self, bytes: usize) -> Result<(), Error> {
-        let mut tile = slice_mut("the tile", &mut self.target, bytes)?;
-        self.stream.memset_zeros(&mut tile).map_err(Error::driver("cuMemsetD8Async"))
+    /// Puts bytes at the begin of the tile.
+    pub fn upload(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let mut tile = slice_mut("the tile", &mut self.target, bytes.len())?;
+        self.stream.memcpy_htod(bytes, &mut tile).map_err(Error::driver("cuMemcpyHtoDAsync"))?;
+        self.synchronize()
     }
 
     /// Runs a job on the tile; its window may be overwritten when this returns. `false`: the kernel has no form for it.

@@ -7,10 +7,8 @@ mod device;
 mod error;
 mod job;
 mod lane;
-mod pinned;
 
 pub use device::{Device, device_count};
 pub use error::Error;
 pub use job::{Job, MAX_AXES, Operation};
 pub use lane::Lane;
-pub use pinned::pin;

@@ -40,7 +40,7 @@ fn check(lane: &mut Lane, job: &Job, kernel: &Kernel, bytes: usize) {
     let mut expected = vec![0; bytes];
     copy_box(kernel, job.window, &mut expected, job.target_origin, job.copy);
     let mut found = vec![0xaa; bytes];
-    lane.clear(bytes).unwrap();
+    lane.upload(&vec![0; bytes]).unwrap();
     assert!(lane.copy(job).unwrap());
     lane.fetch(&mut found).unwrap();
     if let Some(at) = expected.iter().zip(&found).position(|(a, b)| a != b) {

@@ -3,13 +3,19 @@
 
 use crate::Error;
 use crate::fill::Task;
+use crate::plan::CopyOp;
 use crate::scales::Scales;
-use ckpt_tensor::{BoxCopy, Window, copy_box};
+use ckpt_tensor::{BoxCopy, Dtype, Window, copy_box};
 
 /// Makes a lane for each worker.
 pub trait Backend: Sync {
-    fn lane(&self) -> Result<Box<dyn Lane + '_>, Error>;
+    /// The lane of worker number `worker`, whose source windows and target tiles have at most so many bytes. To be
+    /// called by the thread that uses it.
+    fn lane(&self, worker: usize, window: usize, tile: usize) -> Result<Box<dyn Lane + '_>, Error>;
 }
+
+/// Payload is gathered and summed in tiles that stay in the cache between the two.
+const TILE: usize = 1 << 20;
 
 /// One worker's way through a backend.
 pub trait Lane {
@@ -23,17 +29,29 @@ pub trait Lane {
         target: &mut [u8],
         piece: &BoxCopy,
     ) -> Result<(), Error>;
-}
 
-/// The processor that we run on.
-pub struct Cpu;
+    /// Bytes of a tile that suit this lane.
+    fn tile(&self) -> usize {
+        TILE
+    }
 
-impl Backend for Cpu {
-    fn lane(&self) -> Result<Box<dyn Lane + '_>, Error> {
-        Ok(Box::new(CpuLane))
+    /// Whether a copy's elements are computed away from the target. A tile of such copies is between `begin` and
+    /// `fetch`, its tasks are `apart`, and only `fetch` writes the target.
+    fn computes_apart(&self, _op: Option<&CopyOp>, _from: Dtype, _to: Dtype, _piece: &BoxCopy) -> bool {
+        false
+    }
+
+    /// Begins a tile with what the target holds.
+    fn begin(&mut self, _target: &[u8]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn fetch(&mut self, _target: &mut [u8]) -> Result<(), Error> {
+        Ok(())
     }
 }
 
+/// The processor that we run on.
 pub struct CpuLane;
 
 impl Lane for CpuLane {

@@ -16,6 +16,8 @@ pub enum Error {
     Checkpoint { path: PathBuf, fault: String },
     #[error("{}: begun with plan {found}, this run has plan {expected}", path.display())]
     Resume { path: PathBuf, expected: String, found: String },
+    #[error("GPU: {0}")]
+    Gpu(#[from] ckpt_cuda::Error),
     #[error("interrupted after {done} of {total} bytes")]
     Interrupted { done: u64, total: u64 },
 }
@@ -32,6 +34,8 @@ impl Error {
             Error::Checkpoint { .. } => "CHECKPOINT_INVALID",
             Error::Resume { .. } => "RESUME_MISMATCH",
             Error::Interrupted { .. } => "INTERRUPTED",
+            Error::Gpu(ckpt_cuda::Error::NoDriver | ckpt_cuda::Error::NoDevice { .. }) => "GPU_UNAVAILABLE",
+            Error::Gpu(_) => "GPU_FAILED",
             Error::Source(Source::Truncated { .. }) => "SOURCE_TRUNCATED",
             Error::Source(Source::Header { .. }) => "SOURCE_HEADER_INVALID",
             Error::Source(Source::Changed { .. }) => "SOURCE_CHANGED",
@@ -57,6 +61,7 @@ impl Error {
                 json!({ "path": path, "expected": expected, "found": found })
             }
             Error::Interrupted { done, total } => json!({ "done": done, "total": total }),
+            Error::Gpu(fault) => json!({ "fault": fault.to_string() }),
             Error::Source(
                 Source::Truncated { path, expected, found } | Source::Changed { path, expected, found },
             ) => {

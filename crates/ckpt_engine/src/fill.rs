@@ -11,12 +11,10 @@ use crate::read::Reader;
 use crate::scales::Scales;
 use crate::share::{Run, Runs};
 use ckpt_safetensors::Source;
-use ckpt_tensor::{BoxCopy, Dtype, Window};
+use ckpt_tensor::{BoxCopy, Dim, Dtype, Window};
 
 /// Runs at least this long are read straight into place when no element changes.
 const IN_PLACE: u64 = 16 << 10;
-/// Payload is gathered and summed in tiles that stay in the cache between the two.
-const TILE: usize = 1 << 20;
 
 /// An item, or a matrix, with its copies as boxes over its elements.
 pub struct Pieces<'a> {
@@ -37,11 +35,6 @@ impl<'a> Pieces<'a> {
 
     fn of(checked: &'a Checked, form: usize, tensors: &'a [usize], to: Dtype) -> Self {
         Pieces { tensors, to, form: &checked.plan.forms[form], boxes: &checked.boxes[form] }
-    }
-
-    /// Bytes to fill in one call. Narrow tiles of a transposed source would each read all of its rows again.
-    pub fn tile(&self) -> usize {
-        if self.boxes.scattered { usize::MAX } else { TILE }
     }
 
     /// The copies, the number of their tensor in the plan, and their boxes.
@@ -81,6 +74,11 @@ impl<'a> Filler<'a> {
         Filler::new(checked, sources, scratch, Box::new(CpuLane))
     }
 
+    /// Bytes to fill in one call. Narrow tiles of a transposed source would each read all of its rows again.
+    pub fn tile(&self, pieces: &Pieces) -> usize {
+        if pieces.boxes.scattered { usize::MAX } else { self.lane.tile() }
+    }
+
     /// Has the sources of a scattered item brought into the page cache: reading them in the item's order would go
     /// through a cold disk page by page.
     pub fn announce(&self, pieces: &Pieces) {
@@ -114,22 +112,40 @@ impl<'a> Filler<'a> {
             }
             None => {}
         }
+        let apart = out.len() <= self.lane.tile() && self.is_apart(pieces, to);
+        if apart && pieces.form.fill.is_some() {
+            self.lane.begin(out)?;
+        }
         let mut inside = Vec::new();
         for (copy, tensor, piece) in pieces.copies() {
             piece.intersect(begin, end, &mut |part| inside.push(part));
             let from = self.checked.tensor_dtypes[tensor];
-            let work = Task { tensor, tensors: pieces.tensors, op: copy.op.as_ref(), from, to, begin };
+            let op = copy.op.as_ref();
+            let work = Task { tensor, tensors: pieces.tensors, op, from, to, begin, apart };
             for mut part in inside.drain(..) {
                 part.merge();
                 self.copy(&work, &part, out)?;
             }
         }
-        Ok(())
+        if apart { self.lane.fetch(out) } else { Ok(()) }
+    }
+
+    /// Whether an item's elements are work for a lane that computes apart: not all of them are read into place.
+    fn is_apart(&self, pieces: &Pieces, to: Dtype) -> bool {
+        let mut reads = true;
+        for (copy, tensor, piece) in pieces.copies() {
+            let from = self.checked.tensor_dtypes[tensor];
+            if !self.lane.computes_apart(copy.op.as_ref(), from, to, piece) {
+                return false;
+            }
+            reads &= copy.op.is_none() && from == to && is_long(piece, u64::from(from.bits()) / 8);
+        }
+        !reads
     }
 
     fn copy(&mut self, task: &Task, piece: &BoxCopy, out: &mut [u8]) -> Result<(), Error> {
-        if task.changes_nothing() && self.copy_runs(task, piece, out)? {
-            return Ok(());
+        if task.changes_nothing() && !task.apart && is_long(piece, task.source_bits() / 8) {
+            return self.copy_runs(task, piece, out);
         }
         let tensor = &self.checked.plan.tensors[task.tensor];
         let bits = task.source_bits();
@@ -170,17 +186,10 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// Reads a box straight into place if it is made of long runs; `false` when it is not.
-    fn copy_runs(&mut self, task: &Task, piece: &BoxCopy, out: &mut [u8]) -> Result<bool, Error> {
-        let (run, outer) = match piece.dims.split_last() {
-            None => (1, &[][..]),
-            Some((last, outer)) if last.source == 1 && last.target == 1 => (last.count, outer),
-            Some(_) => return Ok(false),
-        };
+    /// Reads a box of runs straight into place.
+    fn copy_runs(&mut self, task: &Task, piece: &BoxCopy, out: &mut [u8]) -> Result<(), Error> {
+        let (run, outer) = runs(piece);
         let size = task.source_bits() / 8;
-        if run * size < IN_PLACE && !outer.is_empty() {
-            return Ok(false);
-        }
         let tensor = &self.checked.plan.tensors[task.tensor];
         let count: u64 = outer.iter().map(|dim| dim.count).product();
         for index in 0..count {
@@ -197,8 +206,22 @@ impl<'a> Filler<'a> {
                 runs.note(Run { source: tensor.source, from, at: self.position + target * size, length });
             }
         }
-        Ok(true)
+        Ok(())
     }
+}
+
+/// Elements of the neighbouring runs of a box, and the axes that lead from run to run.
+fn runs(piece: &BoxCopy) -> (u64, &[Dim]) {
+    match piece.dims.split_last() {
+        Some((last, outer)) if last.source == 1 && last.target == 1 => (last.count, outer),
+        _ => (1, &piece.dims),
+    }
+}
+
+/// Whether a box is read best run by run: it is one, or its runs are long. `size` is that of an element in bytes.
+fn is_long(piece: &BoxCopy, size: u64) -> bool {
+    let (run, outer) = runs(piece);
+    outer.is_empty() || run * size >= IN_PLACE
 }
 
 /// A copy between two element types, into a target that begins at payload element `begin`.
@@ -211,6 +234,8 @@ pub struct Task<'a> {
     pub from: Dtype,
     pub to: Dtype,
     pub begin: u64,
+    /// The lane computes apart from the target.
+    pub apart: bool,
 }
 
 impl Task<'_> {

@@ -1,9 +1,9 @@
 //! A run from a plan to finished files: check, lay out, open everything, work, finish, index.
 
 use crate::Error;
-use crate::backend::Cpu;
 use crate::check::{Checked, check};
 use crate::disk::{Disk, SystemDisk, WriteMode};
+use crate::gpu::{Compute, Gpus};
 use crate::index::write_index;
 use crate::journal::{Journal, Resumed};
 use crate::layout::{FileLayout, Layout};
@@ -32,6 +32,8 @@ pub struct Options {
     pub write_mode: Option<WriteMode>,
     /// How unchanged blocks are taken over from the source; of use in plans that place payloads for it.
     pub sharing: Option<Sharing>,
+    /// What computes where elements change.
+    pub compute: Compute,
     /// Wait until everything is on the disk.
     pub sync: bool,
     /// Where finished segments are noted, so that another run of the same plan goes on from there.
@@ -76,6 +78,8 @@ pub struct Report {
     pub threads: usize,
     /// Bytes of buffers that were in use.
     pub memory: usize,
+    /// What computed: `cpu`, or the names of GPUs.
+    pub compute: String,
     /// What was used: one of the modes, or `pread+direct`.
     pub read_mode: &'static str,
     pub write_mode: WriteMode,
@@ -121,6 +125,7 @@ pub fn execute_on(
 ) -> Result<Report, Error> {
     let began = Instant::now();
     let Prepared { checked, layout } = prepared;
+    let gpus = Gpus::open(&options.compute, || false)?;
     let sources = open_sources(disk, checked, options)?;
     let journal = options.journal.as_ref().map(|journal| {
         Journal::open(&options.root.join(&journal.path), &journal.digest, segment_size(layout))
@@ -133,7 +138,7 @@ pub fn execute_on(
     let mine =
         || layout.files.iter().zip(&writers).filter_map(|(file, writer)| Some((file, writer.as_ref()?)));
 
-    let workers = Workers::new(prepared, &sources, &writers, options, journal, resumed, &Cpu);
+    let workers = Workers::new(prepared, &sources, &writers, options, journal, resumed, &gpus);
     let work = workers.run(control)?;
     for source in &sources {
         source.check_unchanged()?;
@@ -154,6 +159,7 @@ pub fn execute_on(
         seconds: began.elapsed().as_secs_f64(),
         threads: work.threads,
         memory: work.memory,
+        compute: gpus.name(),
         bytes_shared: work.bytes_shared,
         read_mode: read_mode(options.read_mode, &work),
         write_mode: mine().next().map_or(WriteMode::Buffered, |(_, writer)| writer.mode()),

@@ -59,6 +59,19 @@ impl Scales {
         Ok(Scales { first, exponents: Vec::new(), values })
     }
 
+    /// The number of the first scale.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    pub fn exponents(&self) -> &[u8] {
+        &self.exponents
+    }
+
     /// The conversion with these scales.
     pub fn kernel(&self, task: &Task) -> Result<Kernel<'_>, Error> {
         let missing = || no_cast(task.from, task.to);

@@ -140,7 +140,7 @@ impl Work<'_> {
         let summed = placed.trailer > 0;
         let mut element = (slice.start - payload) / size;
         filler.position = slice.start;
-        for tile in target.chunks_mut(pieces.tile()) {
+        for tile in target.chunks_mut(filler.tile(&pieces)) {
             filler.fill_pieces(&pieces, element, tile)?;
             if summed {
                 crc.update(tile);

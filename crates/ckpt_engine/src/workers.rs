@@ -137,12 +137,15 @@ impl<'a> Workers<'a> {
         let stop = control.stop;
         let watcher = thread::current();
         thread::scope(|scope| {
-            let work = || {
-                let _guard = OnPanic(self);
-                self.work(stop);
-                watcher.unpark();
+            let work = |number| {
+                let watcher = watcher.clone();
+                move || {
+                    let _guard = OnPanic(self);
+                    self.work(number, stop);
+                    watcher.unpark();
+                }
             };
-            let workers: Vec<_> = (0..self.threads).map(|_| scope.spawn(work)).collect();
+            let workers: Vec<_> = (0..self.threads).map(|number| scope.spawn(work(number))).collect();
             while workers.iter().any(|worker| !worker.is_finished()) {
                 thread::park_timeout(TICK);
                 (control.on_progress)(self.progress());
@@ -191,12 +194,13 @@ impl<'a> Workers<'a> {
         Progress { done: self.done.load(Ordering::Relaxed), total: self.total, key }
     }
 
-    fn work(&self, stop: &AtomicBool) {
-        let lane = match self.backend.lane() {
+    fn work(&self, number: usize, stop: &AtomicBool) {
+        let scratch = self.segment / SCRATCH_PART;
+        let lane = match self.backend.lane(number, scratch, self.segment) {
             Ok(lane) => lane,
             Err(error) => return self.fail(error),
         };
-        let mut filler = Filler::new(self.checked, self.sources, self.segment / SCRATCH_PART, lane);
+        let mut filler = Filler::new(self.checked, self.sources, scratch, lane);
         filler.runs = self.sharing.map(|_| Runs::default());
         let mut archives = Archives::default();
         let mut buffer = Buffer::new(self.segment);

@@ -160,6 +160,7 @@ pub fn run_plan<'env>(
             "seconds": report.seconds,
             "threads": report.threads,
             "memory": report.memory,
+            "compute": report.compute,
             "bytesShared": report.bytes_shared,
             "readMode": report.read_mode,
             "writeMode": report.write_mode.name(),

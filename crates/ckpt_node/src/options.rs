@@ -1,7 +1,7 @@
 //! What JavaScript asks an execution for.
 
 use crate::error::Failure;
-use ckpt_engine::{JournalOptions, ReadMode, Sharing, WriteMode, default_memory};
+use ckpt_engine::{Compute, JournalOptions, ReadMode, Sharing, WriteMode, default_memory};
 use napi_derive::napi;
 use std::path::PathBuf;
 
@@ -16,6 +16,8 @@ pub struct BindingExecuteOptions {
     pub write_mode: Option<String>,
     /// How unchanged blocks are taken over from the source.
     pub zero_copy: Option<String>,
+    /// `cpu`, `auto`, or GPUs as `cuda:0,1`.
+    pub compute: Option<String>,
     pub sync: Option<bool>,
     /// File of the journal, relative to the root; needs `digest`.
     pub journal: Option<String>,
@@ -47,7 +49,15 @@ impl BindingExecuteOptions {
             Some("copy_file_range") => Some(Sharing::CopyRange),
             Some(other) => return Err(unknown("zeroCopy", other, "off, clone, copy_file_range")),
         };
+        let compute = match self.compute.as_deref() {
+            None | Some("cpu") => Compute::Cpu,
+            Some("auto") => Compute::Auto,
+            Some(other) => {
+                Compute::Cuda(ordinals(other).ok_or_else(|| unknown("compute", other, "cpu, auto, cuda:N"))?)
+            }
+        };
         Ok(ckpt_engine::Options {
+            compute,
             root: PathBuf::from(self.root),
             rank: self.rank,
             threads: self.threads.map(|threads| threads as usize),
@@ -60,6 +70,11 @@ impl BindingExecuteOptions {
             ready: self.ready.map(|ready| ready.into_iter().map(|number| number as usize).collect()),
         })
     }
+}
+
+/// The numbers of `cuda:0,1`.
+fn ordinals(text: &str) -> Option<Vec<usize>> {
+    text.strip_prefix("cuda:")?.split(',').map(|number| number.parse().ok()).collect()
 }
 
 fn unknown(option: &str, found: &str, choices: &str) -> napi::Error {

@@ -32,7 +32,7 @@ export interface ExportOptions
 export interface ResolvedExport
   extends Pick<
     ResolvedOptions,
-    'fresh' | 'memory' | 'ranks' | 'readMode' | 'threads' | 'verify' | 'writeMode'
+    'compute' | 'fresh' | 'memory' | 'ranks' | 'readMode' | 'threads' | 'verify' | 'writeMode'
   > {
   readonly megatronPath: string;
   readonly hfModelId: string;

@@ -22,7 +22,7 @@ export interface ConvertOptions {
   readonly pp?: number;
   readonly ep?: number;
   readonly etp?: number;
-  /** Accepted as the Python tool does; the CPU does the work unless a CUDA device is named. */
+  /** What computes: `cpu` (the default), `cuda:0`, several GPUs as `cuda:0,1`, or `auto`. The bytes are the same. */
   readonly deviceMap?: string | null;
   /** Recorded in run_config.yaml where the stack records it. Code of a model repository is never run. */
   readonly trustRemoteCode?: boolean;
@@ -53,6 +53,8 @@ export interface ResolvedOptions {
   readonly target: TargetChoice;
   readonly sizes: ParallelSizes;
   readonly trustRemoteCode: boolean;
+  /** `cpu`, `auto` or GPUs as `cuda:0,1`. */
+  readonly compute: string;
   readonly ranks: RankOf | null;
   readonly fresh: boolean;
   readonly verify: VerifyChoice;
@@ -67,13 +69,6 @@ export interface ResolvedOptions {
 
 /** Fills defaults and refuses values outside their choices. Throws OPTION_INVALID. */
 export function resolveOptions(options: ConvertOptions): ResolvedOptions {
-  const device = options.deviceMap ?? '';
-  if (device !== '' && device !== 'auto' && device !== 'cpu') {
-    throw new NemotronError('OPTION_INVALID', `device_map=${device}: this build converts on the CPU`, {
-      facts: { option: 'device_map', found: device, expected: ['auto', 'cpu'] },
-      hint: 'leave device_map unset; the bytes are the same on every device',
-    });
-  }
   const ranks = ranksOf(options.ranks ?? null);
   const work = resolveWriteOptions(options);
   const keepSource = options.keepSource ?? true;
@@ -100,10 +95,17 @@ export function resolveOptions(options: ConvertOptions): ResolvedOptions {
 
 /** How the engine is to work, with defaults. Throws OPTION_INVALID. */
 export function resolveWriteOptions(
-  options: Pick<ConvertOptions, 'fresh' | 'memory' | 'readMode' | 'threads' | 'verify' | 'writeMode'>,
-): Pick<ResolvedOptions, 'fresh' | 'memory' | 'ranks' | 'readMode' | 'threads' | 'verify' | 'writeMode'> {
+  options: Pick<
+    ConvertOptions,
+    'deviceMap' | 'fresh' | 'memory' | 'readMode' | 'threads' | 'verify' | 'writeMode'
+  >,
+): Pick<
+  ResolvedOptions,
+  'compute' | 'fresh' | 'memory' | 'ranks' | 'readMode' | 'threads' | 'verify' | 'writeMode'
+> {
   return {
     ranks: null,
+    compute: computeOf(options.deviceMap ?? ''),
     fresh: options.fresh ?? false,
     verify: choice('verify', options.verify ?? 'structural', ['none', 'structural', 'full']),
     threads: options.threads === undefined ? undefined : size('threads', options.threads),
@@ -134,6 +136,17 @@ function checkUnkept(ranks: RankOf | null, verify: VerifyChoice): void {
   if (verify === 'full') {
     throw invalid('verify=full reads the source again', 'use verify=structural, or keep the source');
   }
+}
+
+/** `cuda` is the first GPU, as in PyTorch. */
+function computeOf(device: string): string {
+  if (device === '' || device === 'cpu') return 'cpu';
+  if (device === 'auto' || /^cuda:\d{1,3}(?:,\d{1,3})*$/.test(device)) return device;
+  if (device === 'cuda') return 'cuda:0';
+  throw new NemotronError('OPTION_INVALID', `device_map=${device}: expected auto, cpu or cuda:N`, {
+    facts: { option: 'device_map', found: device, expected: ['auto', 'cpu', 'cuda:N'] },
+    hint: 'leave device_map unset; the bytes are the same on every device',
+  });
 }
 
 /** One process alone is no sharing. */

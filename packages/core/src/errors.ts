@@ -43,6 +43,12 @@ export const ERRORS = {
     'see `nemotron steps show` for the parameters and their choices',
   ),
   OPTION_UNKNOWN: row('E0202', 2, 'unknown option', 'see `nemotron steps show` for the parameters'),
+  GPU_UNAVAILABLE: row(
+    'E0204',
+    2,
+    'no such GPU',
+    'leave device_map unset, or use device_map=auto or cpu: the bytes are the same on every device',
+  ),
   PARALLEL_SIZE: row('E0203', 2, 'parallel sizes do not fit the model', 'use one of the sizes listed'),
 
   // The recorded Python tool ends with 1 for everything that it finds wrong after parsing its arguments.
@@ -284,6 +290,12 @@ export const ERRORS = {
 
   READ_FAILED: row('E0501', 5, 'reading the source failed', 'run the same command again'),
   WRITE_FAILED: row('E0502', 5, 'writing the target failed', 'run the same command again'),
+  GPU_FAILED: row(
+    'E0504',
+    5,
+    'a GPU failed',
+    'run the same command again, with device_map=cpu if it happens twice: it goes on where it was',
+  ),
   DISK_FULL: row(
     'E0503',
     5,

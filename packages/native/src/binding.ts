@@ -49,6 +49,7 @@ export interface BindingOptions {
   readMode?: string;
   writeMode?: string;
   zeroCopy?: string;
+  compute?: string;
   sync?: boolean;
   journal?: string;
   digest?: string;

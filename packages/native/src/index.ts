@@ -34,6 +34,8 @@ export interface ExecuteOptions {
   readonly writeMode?: 'auto' | 'direct' | 'dontcache' | 'buffered';
   /** How unchanged blocks are taken over from the source, in plans that `share`; the default `off` writes them. */
   readonly zeroCopy?: 'off' | 'clone' | 'copy_file_range';
+  /** What computes: `cpu` (the default), `auto`, or GPUs by number as `cuda:0,1`. The bytes are the same. */
+  readonly compute?: string;
   /** Wait until everything is on the disk; default true. */
   readonly sync?: boolean;
   /** File of the journal, relative to the root: a run of the plan with the same `digest` goes on from it. */
@@ -66,6 +68,8 @@ export interface ExecuteReport extends PlannedFiles {
   readonly threads: number;
   /** Bytes of buffers that were in use. */
   readonly memory: number;
+  /** What computed: `cpu`, or the names of GPUs. */
+  readonly compute: string;
   /** What was used: `pread`, `direct`, `pread+direct` or `mmap`; `direct`, `dontcache` or `buffered`. */
   readonly readMode: string;
   readonly writeMode: string;

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "every test file uses a part")]
 
 use ckpt_engine::{
-    Control, Error, Options, Plan, Prepared, ReadMode, Report, SystemDisk, execute_on, index_on,
+    Compute, Control, Error, Options, Plan, Prepared, ReadMode, Report, SystemDisk, execute_on, index_on,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -121,6 +121,7 @@ impl Case {
 
     pub fn options(&self) -> Options {
         Options {
+            compute: Compute::Cpu,
             root: self.root(),
             rank: None,
             threads: Some(4),

@@ -16,7 +16,7 @@ import { type Download, requireSpace } from './space.js';
 /** How the engine is to work, whatever it writes. */
 export type WriteOptions = Pick<
   ResolvedOptions,
-  'fresh' | 'memory' | 'ranks' | 'readMode' | 'threads' | 'verify' | 'writeMode'
+  'compute' | 'fresh' | 'memory' | 'ranks' | 'readMode' | 'threads' | 'verify' | 'writeMode'
 > &
   Pick<ExecuteOptions, 'zeroCopy'>;
 
@@ -51,6 +51,8 @@ export interface Written {
   /** How much of the time the verification took. */
   readonly verifySeconds: number;
   readonly threads: number;
+  /** What computed: `cpu`, or the names of GPUs. */
+  readonly compute: string;
   readonly readMode: string;
   readonly writeMode: string;
 }
@@ -63,6 +65,7 @@ const NOTHING: Written = {
   bytesShared: 0,
   bytesResumed: 0,
   threads: 0,
+  compute: 'none',
   readMode: 'none',
   writeMode: 'none',
 };
@@ -113,9 +116,10 @@ async function work(writing: Writing, context: Context): Promise<Written> {
     } else {
       await staging.release();
     }
-    const { bytesRead, bytesWritten, bytesShared, bytesResumed, threads, readMode, writeMode } = report;
+    const { bytesRead, bytesWritten, bytesShared, bytesResumed, threads, compute, readMode, writeMode } =
+      report;
     const io = { bytesRead, bytesWritten, bytesShared, bytesResumed };
-    return { published, verifySeconds, ...io, threads, readMode, writeMode };
+    return { published, verifySeconds, ...io, threads, compute, readMode, writeMode };
   } catch (error) {
     await staging.release();
     throw error;
@@ -123,7 +127,7 @@ async function work(writing: Writing, context: Context): Promise<Written> {
 }
 
 function run(
-  { plan, digest, options: { threads, memory, readMode, writeMode, zeroCopy, ranks } }: Writing,
+  { plan, digest, options: { threads, memory, compute, readMode, writeMode, zeroCopy, ranks } }: Writing,
   staging: Staging,
   { onProgress, signal }: Context,
   ready: readonly number[] | undefined,
@@ -132,6 +136,7 @@ function run(
     root: staging.root,
     journal: staging.journal,
     digest,
+    compute,
     readMode,
     writeMode,
     ...(ranks === null ? {} : { rank: ranks.rank }),
