@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { apiReference } from './api-reference.js';
 import { commandReference } from './command-reference.js';
+import { errorPages } from './error-pages.js';
 import { withTable } from './models-table.js';
 import { stepReference } from './step-reference.js';
 
@@ -15,6 +16,7 @@ export const GENERATED = [
   { path: 'docs/reference/api.md', text: apiReference },
   { path: 'docs/reference/commands.md', text: commandReference },
   { path: 'docs/reference/steps.md', text: stepReference },
+  ...errorPages(),
 ];
 
 export const readGenerated = (path) => {

@@ -15,6 +15,11 @@ test.each(GENERATED as { path: string; text: (now: string) => string | Promise<s
   },
 );
 
+test('every page of docs/errors is of an error that exists', () => {
+  const paths = (GENERATED as { path: string }[]).map(({ path }) => path);
+  expect(markdown('docs/errors').filter((path) => !paths.includes(path))).toEqual([]);
+});
+
 test('links between documents lead somewhere', () => {
   const documents = ['README.md', 'CONTRIBUTING.md', ...markdown('docs')];
   const broken = documents.flatMap((document) => {

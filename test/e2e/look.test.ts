@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -12,7 +21,7 @@ const target = join(dir, 'megatron');
 
 beforeAll(async () => {
   expect((await convertStep({ hf_model_id: source, megatron_path: target })).exit).toBe(0);
-});
+}, 60_000);
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('looking at conversions', () => {
@@ -32,6 +41,18 @@ describe('looking at conversions', () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test('plan tells casts, pads, memory, disk and time on one screen, and the names when asked', async () => {
+    const words = [`hf_model_id=${source}`, `megatron_path=${join(dir, 'planned')}`, 'dtype=float32'];
+    const { stdout } = await nemotron(['plan', ...words]);
+    expect(stdout).toMatch(/casts +\d+ tensors from BF16 to float32\n/);
+    expect(stdout).toMatch(/pads +none|pads +\d+ tensors/);
+    expect(stdout).toMatch(/memory +at most .+ of it buffers\n/);
+    expect(stdout).toMatch(/free disk +\d/);
+    expect(stdout).toMatch(/time +(under|about)/);
+    expect(stdout).not.toContain('model.norm.weight');
+    expect((await nemotron(['plan', '--verbose', ...words])).stdout).toContain('model.norm.weight');
+  });
+
   test('plan refuses sizes that do not divide, with the legal ones', async () => {
     const words = ['plan', `hf_model_id=${source}`, `megatron_path=${join(dir, 'x')}`, 'tp=3'];
     const { exit, stderr } = await nemotron(words);
@@ -48,6 +69,41 @@ describe('looking at conversions', () => {
     expect((await nemotron(['inspect', source])).stdout).toContain('Hugging Face checkpoint, 30 tensors');
     const file = await nemotron(['inspect', join(source, 'model-00001-of-00002.safetensors'), '--json']);
     expect(JSON.parse(file.stdout)).toMatchObject({ kind: 'safetensors file' });
+  });
+
+  test('inspect tells one tensor and its figures, whichever kind of checkpoint has it', async () => {
+    const figures = async (path: string, name: string): Promise<Record<string, unknown>> => {
+      const { stdout } = await nemotron(['inspect', path, '--tensor', name, '--stats', '--json']);
+      return JSON.parse(stdout) as Record<string, unknown>;
+    };
+    const ours = await figures(target, 'decoder.final_layernorm.weight');
+    expect(ours).toEqual({ ...(await figures(source, 'model.norm.weight')), name: ours['name'] });
+    const text = await nemotron(['inspect', source, '--tensor', 'model.norm.weight']);
+    expect(text.stdout).toMatch(/^model\.norm\.weight {2}BF16 \[\d+\]\n/);
+    const slip = await nemotron(['inspect', source, '--tensor', 'model.norm.wight']);
+    expect(slip.exit).toBe(3);
+    expect(slip.stderr).toContain('did you mean model.norm.weight?');
+  });
+
+  test('doctor looks at everything, and tells a profile that cannot be used', async () => {
+    const good = await nemotron(['doctor', dir, '--json'], { cwd: dir, env: { HF_HUB_OFFLINE: '1' } });
+    expect(good.exit).toBe(0);
+    const found = JSON.parse(good.stdout) as { subject: string; state: string }[];
+    expect(found.map(({ subject }) => subject)).toEqual([
+      'node',
+      'engine',
+      'cpu',
+      'path',
+      'gpu',
+      'slurm',
+      'hub',
+      'env.toml',
+    ]);
+    writeFileSync(join(dir, 'env.toml'), '[broken]\nextends = "nothing"\n');
+    const bad = await nemotron(['doctor', dir], { cwd: dir, env: { HF_HUB_OFFLINE: '1' } });
+    rmSync(join(dir, 'env.toml'));
+    expect(bad.exit).toBe(1);
+    expect(bad.stdout).toMatch(/bad +env\.toml .*broken/);
   });
 
   test('models lists architectures with their versions', async () => {
@@ -70,8 +126,10 @@ describe('looking at conversions', () => {
     expect(hashTree(target)).not.toEqual(before);
     const structural = await nemotron(['verify', target]);
     const full = await nemotron(['verify', target, '--mode', 'full']);
+    const sampled = await nemotron(['verify', target, '--mode', 'sampled', '--json']);
     writeSync(file, byte, 0, 1, at);
-    expect([structural.exit, full.exit]).toEqual([6, 6]);
+    expect([structural.exit, full.exit, sampled.exit]).toEqual([6, 6, 6]);
+    expect((JSON.parse(sampled.stdout) as { faults: string[] }).faults).toHaveLength(1);
     expect(structural.stdout).toContain("the payload's CRC differs");
     expect(full.stdout).toMatch(/element \d+ of the chunk differs/);
     expect((await nemotron(['verify', target])).exit).toBe(0);

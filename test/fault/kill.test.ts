@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { convertStep } from '../support/cli.js';
+import { convertStep, nemotron } from '../support/cli.js';
 import { syntheticLlama } from '../support/synthetic.js';
 import { hashTree, seeded } from '../support/tree.js';
 import { settling, until } from '../support/wait.js';
@@ -45,7 +45,7 @@ async function finished(env: Record<string, string> = {}): Promise<void> {
 }
 
 /** Signals a conversion once it works on its target. */
-async function signalledAtWork(signal: NodeJS.Signals) {
+async function signalledAtWork(signal: NodeJS.Signals, times = 1) {
   let child: ChildProcess | undefined;
   const run = convertStep(arguments_(), {
     started: (process) => {
@@ -55,7 +55,7 @@ async function signalledAtWork(signal: NodeJS.Signals) {
   const isOver = settling(run);
   const lock = join(`${target}.partial`, 'lock');
   await until('a conversion at work', () => existsSync(lock) || isOver(), 2);
-  child?.kill(signal);
+  for (let sent = 0; sent < times; sent += 1) child?.kill(signal);
   return run;
 }
 
@@ -84,7 +84,7 @@ describe('a conversion killed at any moment', () => {
       for (let point = 0; point < POINTS; point += 1) {
         await killedAfter(random() * whole, 'SIGKILL');
         if (existsSync(target)) complete();
-        else await finished();
+        if (!existsSync(target) || existsSync(`${target}.partial`)) await finished();
         complete();
         rmSync(target, { recursive: true });
         rmSync(`${target}.partial`, { recursive: true, force: true });
@@ -93,20 +93,28 @@ describe('a conversion killed at any moment', () => {
     POINTS * 20_000,
   );
 
-  test('two ranks, one of them killed and started again alone', async () => {
-    const random = seeded(7);
-    const rank = (n: number) => ({ RANK: String(n), WORLD_SIZE: '2' });
-    await Promise.all([finished(rank(0)), finished(rank(1))]);
-    const split = hashTree(target);
-    rmSync(target, { recursive: true });
-    for (let point = 0; point < 4; point += 1) {
-      await Promise.all([finished(rank(0)), killedAfter(random() * whole, 'SIGKILL', rank(1))]);
-      if (!existsSync(target)) await finished(rank(1));
-      expect(hashTree(target)).toEqual(split);
+  test(
+    'two ranks, one or both of them killed and started again',
+    async () => {
+      const random = seeded(7);
+      const rank = (n: number) => ({ RANK: String(n), WORLD_SIZE: '2' });
+      await Promise.all([finished(rank(0)), finished(rank(1))]);
+      const split = hashTree(target);
       rmSync(target, { recursive: true });
-      rmSync(`${target}.partial`, { recursive: true, force: true });
-    }
-  }, 120_000);
+      for (let point = 0; point < Math.ceil(POINTS / 4); point += 1) {
+        // One rank dies, or both at different moments.
+        const moments = [random() * whole, random() * whole];
+        const first = point % 2 === 0 ? finished(rank(0)) : killedAfter(moments[0] ?? 0, 'SIGKILL', rank(0));
+        await Promise.all([first, killedAfter(moments[1] ?? 0, 'SIGKILL', rank(1))]);
+        if (existsSync(target)) expect(hashTree(target)).toEqual(split);
+        else await Promise.all([finished(rank(0)), finished(rank(1))]);
+        expect(hashTree(target)).toEqual(split);
+        rmSync(target, { recursive: true });
+        rmSync(`${target}.partial`, { recursive: true, force: true });
+      }
+    },
+    POINTS * 20_000,
+  );
 });
 
 describe('a conversion asked to stop', () => {
@@ -128,6 +136,16 @@ describe('a conversion asked to stop', () => {
     });
   }
 
+  test('SIGINT twice ends it at once, and the next run finishes', async () => {
+    const result = await signalledAtWork('SIGINT', 2);
+    if (!existsSync(target)) {
+      expect(result.exit).toBe(130);
+      await finished();
+    }
+    complete();
+    rmSync(target, { recursive: true });
+  });
+
   test('an unfinished conversion of something else is refused, and fresh=true discards it', async () => {
     await killedAfter(whole * 0.6, 'SIGKILL');
     if (existsSync(target)) rmSync(target, { recursive: true });
@@ -135,9 +153,11 @@ describe('a conversion asked to stop', () => {
     const other = { ...arguments_(), dtype: 'float16' };
     const refused = await convertStep(other);
     expect(refused.stderr).toContain('error[E0407]');
-    expect(refused.stderr).toContain('fresh=true');
+    expect(refused.stderr).toContain('--fresh');
     expect(refused.exit).toBe(4);
-    expect((await convertStep({ ...other, fresh: 'true' })).exit).toBe(0);
+    const words = Object.entries(other).map(([key, value]) => `${key}=${value}`);
+    const fresh = await nemotron(['steps', 'run', '--fresh', 'convert/hf_to_megatron', ...words]);
+    expect(fresh.exit).toBe(0);
     rmSync(target, { recursive: true });
   });
 

@@ -14,6 +14,8 @@ export interface CliResult {
 export interface CliOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** The user to run as; only root can choose. */
+  readonly uid?: number;
   /** Called once the process runs, to signal it. */
   readonly started?: (child: ChildProcess) => void;
 }
@@ -26,6 +28,7 @@ export function nemotron(args: readonly string[], options: CliOptions = {}): Pro
       cwd: options.cwd ?? ROOT,
       env: { PATH, HOME, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     });
     let stdout = '';
     let stderr = '';
@@ -48,4 +51,13 @@ export function convertStep(
 ): Promise<CliResult> {
   const words = Object.entries(overrides).map(([key, value]) => `${key}=${value}`);
   return nemotron(['steps', 'run', 'convert/hf_to_megatron', ...words], options);
+}
+
+/** The environment of a run in which something happens at a call that changes files; without a command it dies. */
+export function atCall(moment: string, command?: string): Record<string, string> {
+  return {
+    NODE_OPTIONS: `--require ${join(ROOT, 'test/support/at-call.cjs')}`,
+    NEMOTRON_TEST_AT: moment,
+    ...(command === undefined ? {} : { NEMOTRON_TEST_COMMAND: command }),
+  };
 }

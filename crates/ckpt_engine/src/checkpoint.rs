@@ -13,7 +13,7 @@ use ckpt_tensor::Dtype;
 use ckpt_torch_dist::{ItemHeader, Metadata, ReadAt, StorageEntry, read_item_header, read_metadata};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -111,7 +111,15 @@ fn read_index(dir: &Path) -> Result<Metadata, Error> {
     if length > MAX_INDEX {
         return Err(fault(format!("{length} bytes are more than an index has")));
     }
-    read_metadata(&fs::read(&path).map_err(io)?).map_err(|error| fault(error.to_string()))
+    let mut file = File::open(&path).map_err(io)?;
+    // Looked at before the rest is read: a large file of anything else needs no memory.
+    let mut bytes = vec![0; 2];
+    let is_pickle = file.read_exact(&mut bytes).is_ok() && matches!(bytes[..], [0x80, 2..=5]);
+    if !is_pickle {
+        return Err(fault("not an index: it does not begin as a pickle does".into()));
+    }
+    file.read_to_end(&mut bytes).map_err(io)?;
+    read_metadata(&bytes).map_err(|error| fault(error.to_string()))
 }
 
 fn part_of(mut metadata: Metadata, keep: &dyn Fn(&str) -> bool) -> Metadata {

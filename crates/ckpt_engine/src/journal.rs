@@ -7,7 +7,7 @@ use crate::Error;
 use crate::writer::Writer;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -51,6 +51,7 @@ pub struct Resumed {
 
 pub struct Journal {
     path: PathBuf,
+    head: Head,
     state: Mutex<State>,
 }
 
@@ -70,14 +71,25 @@ impl Journal {
         let (resumed, length) = read(&file, &head, path)?;
         if length == 0 {
             file.set_len(0).map_err(io)?;
-            let line = serde_json::to_string(&head).map_err(|error| Error::Plan(error.to_string()))?;
-            file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+            file.write_all(line(&head)?.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
         } else {
             // Whatever follows the last whole line was being written when the run ended.
             file.set_len(length).map_err(io)?;
         }
         let state = State { file, pending: Vec::new(), pending_bytes: 0, flushed: Instant::now() };
-        Ok((Journal { path: path.to_path_buf(), state: Mutex::new(state) }, resumed))
+        Ok((Journal { path: path.to_path_buf(), head, state: Mutex::new(state) }, resumed))
+    }
+
+    /// Forgets all but these records, for good: what a later run finds must be true of the files that are there then.
+    pub fn rewrite(&self, records: &[SegmentRecord]) -> Result<(), Error> {
+        let io = |source| Error::write(&self.path, source);
+        let aside = self.path.with_extension("new");
+        let mut file = File::create(&aside).map_err(io)?;
+        let text = line(&self.head)? + &lines(records)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+        fs::rename(&aside, &self.path).map_err(io)?;
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).file = file;
+        Ok(())
     }
 
     /// Notes a segment that was written; it counts once it is flushed.
@@ -100,15 +112,20 @@ impl Journal {
         for writer in writers {
             writer.sync_data()?;
         }
-        let mut lines = String::new();
-        for record in &records {
-            lines += &serde_json::to_string(record).map_err(|error| Error::Plan(error.to_string()))?;
-            lines.push('\n');
-        }
+        let text = lines(&records)?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.flushed = Instant::now();
-        state.file.write_all(lines.as_bytes()).map_err(|source| Error::write(&self.path, source))
+        state.file.write_all(text.as_bytes()).map_err(|source| Error::write(&self.path, source))
     }
+}
+
+fn line(value: &impl Serialize) -> Result<String, Error> {
+    let json = serde_json::to_string(value).map_err(|error| Error::Plan(error.to_string()))?;
+    Ok(json + "\n")
+}
+
+fn lines(records: &[SegmentRecord]) -> Result<String, Error> {
+    records.iter().map(line).collect()
 }
 
 /// The records of a journal and the length of its whole lines; nothing when it is empty or torn in its first line.

@@ -47,7 +47,7 @@ pub use run::{
     Control, JournalOptions, Options, Prepared, Progress, Report, execute, execute_on, index, index_on,
 };
 pub use share::{Sharing, can_clone};
-pub use stats::{FloatStats, Stats, tensor_stats};
-pub use verify::{Findings, verify_against, verify_structure};
+pub use stats::{FloatStats, Stats, source_tensor_stats, tensor_stats};
+pub use verify::{Depth, Findings, verify_against, verify_structure};
 pub use verify_files::verify_files;
 pub use written::verify_written;

@@ -10,7 +10,7 @@ use crate::layout::{FileLayout, Layout};
 use crate::plan::{Plan, SourceFile};
 use crate::ready::AbsentFile;
 use crate::share::Sharing;
-use crate::workers::{Done, Workers, segment_size};
+use crate::workers::{Done, Workers, buffer_bytes, segment_size};
 use crate::writer::Writer;
 use ckpt_safetensors::{ReadMode, Source};
 use std::collections::{BTreeSet, HashSet};
@@ -103,6 +103,11 @@ impl Prepared {
         Ok(Prepared { checked, layout })
     }
 
+    /// Bytes of buffers that an execution with these options takes.
+    pub fn buffer_bytes(&self, threads: Option<usize>, memory: usize) -> usize {
+        buffer_bytes(&self.checked, &self.layout, threads, memory)
+    }
+
     /// The files that the plan makes.
     pub fn files(&self) -> &[FileLayout] {
         &self.layout.files
@@ -134,7 +139,8 @@ pub fn execute_on(
         Some((journal, resumed)) => (Some(journal), resumed),
         None => (None, Resumed::default()),
     };
-    let writers = open_targets(disk, layout, options, &mut resumed)?;
+    forget_lost_files(disk, layout, options, journal.as_ref(), &mut resumed)?;
+    let writers = open_targets(disk, layout, options, &resumed)?;
     let mine =
         || layout.files.iter().zip(&writers).filter_map(|(file, writer)| Some((file, writer.as_ref()?)));
 
@@ -206,18 +212,41 @@ fn open_sources(disk: &dyn Disk, checked: &Checked, options: &Options) -> Result
     checked.plan.sources.iter().enumerate().map(open).collect()
 }
 
+/// Makes the journal void for files that are not there at their length any more. It must forget them before they are
+/// made anew: a run that is killed while it fills them would leave a file that the old lines call finished.
+fn forget_lost_files(
+    disk: &dyn Disk,
+    layout: &Layout,
+    options: &Options,
+    journal: Option<&Journal>,
+    resumed: &mut Resumed,
+) -> Result<(), Error> {
+    let known: BTreeSet<usize> = resumed.segments.iter().map(|(file, _)| *file).collect();
+    let there = |at: &usize| {
+        let file = layout.files.get(*at);
+        file.is_some_and(|file| {
+            Writer::reopen(disk, &options.root.join(&file.path), file.bytes, options.write_mode).is_some()
+        })
+    };
+    let lost: BTreeSet<usize> = known.into_iter().filter(|at| !there(at)).collect();
+    let Some(journal) = journal.filter(|_| !lost.is_empty()) else { return Ok(()) };
+    resumed.segments.retain(|(file, _)| !lost.contains(file));
+    resumed.records.retain(|record| !lost.contains(&record.file));
+    journal.rewrite(&resumed.records)
+}
+
 /// One writer for each file of the plan; `None` for those of other ranks.
 fn open_targets(
     disk: &dyn Disk,
     layout: &Layout,
     options: &Options,
-    resumed: &mut Resumed,
+    resumed: &Resumed,
 ) -> Result<Vec<Option<Writer>>, Error> {
     let mine = |rank: u32| options.rank.is_none_or(|only| only == rank);
-    let mut open = |(at, file): (usize, &FileLayout)| {
+    let open = |(at, file): (usize, &FileLayout)| {
         mine(file.rank).then(|| open_target(disk, options, at, file, resumed)).transpose()
     };
-    layout.files.iter().enumerate().map(&mut open).collect()
+    layout.files.iter().enumerate().map(open).collect()
 }
 
 /// Opens a target file, with what an earlier run has left in it when the journal knows of any.
@@ -226,16 +255,12 @@ fn open_target(
     options: &Options,
     at: usize,
     file: &FileLayout,
-    resumed: &mut Resumed,
+    resumed: &Resumed,
 ) -> Result<Writer, Error> {
     let path = options.root.join(&file.path);
     if resumed.segments.iter().any(|(number, _)| *number == at) {
-        if let Some(writer) = Writer::reopen(disk, &path, file.bytes, options.write_mode) {
-            return Ok(writer);
-        }
-        // The journal outlived its file: what it says of it is void.
-        resumed.segments.retain(|(number, _)| *number != at);
-        resumed.records.retain(|record| record.file != at);
+        return Writer::reopen(disk, &path, file.bytes, options.write_mode)
+            .ok_or_else(|| Error::write(&path, std::io::ErrorKind::NotFound));
     }
     if let Some(parent) = path.parent() {
         disk.create_folder(parent).map_err(|source| Error::write(parent, source))?;

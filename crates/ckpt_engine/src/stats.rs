@@ -2,9 +2,11 @@
 
 use crate::Error;
 use crate::checkpoint::Checkpoint;
+use ckpt_safetensors::{ReadMode, Source, read_header};
 use ckpt_tensor::boxes::BoxCopy;
 use ckpt_tensor::{Dim, Dtype, Kernel, Op, Window, copy_box};
 use sha2::{Digest, Sha256};
+use std::path::Path;
 
 const TILE: usize = 1 << 20;
 
@@ -28,15 +30,37 @@ pub struct FloatStats {
     pub beyond_bfloat16: u64,
 }
 
-/// Reads a whole tensor, a tile at a time.
+/// Reads a whole tensor of a checkpoint, a tile at a time.
 pub fn tensor_stats(checkpoint: &Checkpoint, key: usize) -> Result<Stats, Error> {
-    let shape = &checkpoint.keys()[key].shape;
-    let dtype = checkpoint.dtype(key);
+    let elements = checkpoint.keys()[key].shape.iter().product();
+    let mut reader = checkpoint.reader();
+    stats(checkpoint.dtype(key), elements, |at, bytes| reader.read(key, at, bytes))
+}
+
+/// Reads a whole tensor of a safetensors file. Errors: `Checkpoint` when there is none of that name.
+pub fn source_tensor_stats(path: &Path, name: &str) -> Result<Stats, Error> {
+    let header = read_header(path)?;
+    let tensor = header
+        .tensors
+        .iter()
+        .find(|tensor| tensor.name == name)
+        .ok_or_else(|| Error::Checkpoint { path: path.to_path_buf(), fault: format!("no tensor {name}") })?;
+    let source = Source::open(path, header.bytes, ReadMode::Pread)?;
+    let size = tensor.dtype.size().unwrap_or(1) as u64;
+    stats(tensor.dtype, tensor.shape.iter().product(), |at, bytes| {
+        Ok(source.read(bytes, tensor.begin + at * size)?)
+    })
+}
+
+/// Figures of `elements` elements; `read` fills a buffer from an element on.
+fn stats(
+    dtype: Dtype,
+    elements: u64,
+    mut read: impl FnMut(u64, &mut [u8]) -> Result<(), Error>,
+) -> Result<Stats, Error> {
     let size = dtype
         .size()
         .ok_or_else(|| Error::Plan(format!("{} has no whole bytes", dtype.safetensors_name())))?;
-    let elements: u64 = shape.iter().product();
-    let mut reader = checkpoint.reader();
     let mut hash = Sha256::new();
     let mut floats =
         Kernel::new(dtype, Dtype::F32, Op::None).filter(|_| dtype.is_castable_float()).map(Floats::new);
@@ -45,7 +69,7 @@ pub fn tensor_stats(checkpoint: &Checkpoint, key: usize) -> Result<Stats, Error>
     while at < elements {
         let count = (elements - at).min((TILE / size) as u64);
         let bytes = &mut tile[..count as usize * size];
-        reader.read(key, at, bytes)?;
+        read(at, bytes)?;
         hash.update(&bytes);
         if let Some(floats) = &mut floats {
             floats.add(bytes, count);

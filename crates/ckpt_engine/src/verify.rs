@@ -3,11 +3,15 @@
 use crate::Error;
 use crate::checkpoint::Checkpoint;
 use crate::fill::Filler;
-use crate::plan::{Item, Plan};
+use crate::layout::{Placed, item_archive};
+use crate::plan::{Item, Plan, TensorItem};
 use crate::run::Prepared;
 use ckpt_safetensors::{ReadMode, Source};
-use ckpt_torch_dist::{Globals, load_object};
+use ckpt_torch_dist::{Globals, ItemHeader, StorageEntry, load_object};
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +20,18 @@ use std::thread;
 pub(crate) const TILE: usize = 1 << 20;
 /// An object of a checkpoint holds no weights.
 const MAX_OBJECT: u64 = 64 << 20;
+
+/// A sample, a whole number of elements of every dtype.
+const SAMPLE: u64 = 64 << 10;
+
+/// How much of every tensor is derived again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// All of it, and all bytes around it.
+    Full,
+    /// Both ends and a place between them.
+    Sampled,
+}
 
 /// What was looked at, and what is wrong with it.
 #[derive(Debug, Default)]
@@ -89,14 +105,16 @@ pub fn verify_structure(
     finish(findings, bytes)
 }
 
-/// Full: every element is derived from the source again, by the plan, and compared with what is stored.
+/// Elements are derived from the source again, by the plan, and compared with what is stored. Where the checkpoint has
+/// the plan's own layout, so are all bytes of the data files: `Full` leaves no bit of them unseen.
 pub fn verify_against(
     checkpoint: &Checkpoint,
     prepared: &Prepared,
+    depth: Depth,
     threads: usize,
     stop: &AtomicBool,
 ) -> Result<Findings, Error> {
-    let checked = &prepared.checked;
+    let Prepared { checked, layout } = prepared;
     let open = |file: &crate::plan::SourceFile| Source::open(&file.path, file.bytes, ReadMode::Pread);
     let sources = checked.plan.sources.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let stored: HashMap<(&str, Option<&[u64]>), usize> = checkpoint
@@ -106,74 +124,144 @@ pub fn verify_against(
         .enumerate()
         .map(|(at, entry)| ((entry.key.as_str(), entry.offset.as_deref()), at))
         .collect();
-    let items: Vec<&Item> = checked.plan.files.iter().flat_map(|file| &file.items).collect();
+    let files = checked.plan.files.iter().zip(&layout.files);
+    let items: Vec<(&Item, &Placed, &str)> = files
+        .flat_map(|(file, places)| {
+            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+            file.items.iter().zip(&places.items).map(move |(item, placed)| (item, placed, name))
+        })
+        .collect();
     let mut findings =
         Findings { tensors: checked.plan.keys.len(), items: items.len(), ..Findings::default() };
     findings.faults.extend(unplanned(checkpoint, &checked.plan));
-    findings.objects = items.iter().filter(|item| matches!(item, Item::Object(_))).count();
+    findings.objects = items.iter().filter(|(item, ..)| matches!(item, Item::Object(_))).count();
     let findings = Mutex::new(findings);
     let bytes = AtomicU64::new(0);
     let fault = |what: String| findings.lock().unwrap_or_else(PoisonError::into_inner).faults.push(what);
     each(items.len(), threads, stop, |at, buffer| {
-        let item = match items[at] {
-            Item::Tensor(item) => item,
-            Item::Object(object) => {
-                if !stored.contains_key(&(object.key.as_str(), None)) {
-                    fault(format!("{} is missing", object.key));
-                }
-                return Ok(());
-            }
+        let (item, placed, file_name) = items[at];
+        let (key, offsets) = match item {
+            Item::Tensor(item) => (&checked.plan.keys[item.key].key, Some(item.offsets.as_slice())),
+            Item::Object(object) => (&object.key, None),
         };
-        let key = &checked.plan.keys[item.key];
-        let Some(number) = checkpoint.find(&key.key) else {
-            fault(format!("{} is missing", key.key));
-            return Ok(());
-        };
-        let (dtype, size) = (checked.key_dtypes[item.key].0, checked.key_dtypes[item.key].1.size());
-        if checkpoint.dtype(number) != dtype || checkpoint.keys()[number].shape != key.shape {
-            fault(format!(
-                "{} is {} {:?}, the plan says {} {:?}",
-                key.key,
-                checkpoint.keys()[number].dtype,
-                checkpoint.keys()[number].shape,
-                key.dtype,
-                key.shape
-            ));
-            return Ok(());
-        }
-        let Some(&place) = stored.get(&(key.key.as_str(), Some(item.offsets.as_slice()))) else {
-            fault(format!("{} has no chunk at {:?}", key.key, item.offsets));
+        let Some(&place) = stored.get(&(key.as_str(), offsets)) else {
+            fault(match offsets.filter(|_| checkpoint.find(key).is_some()) {
+                Some(offsets) => format!("{key} has no chunk at {offsets:?}"),
+                None => format!("{key} is missing"),
+            });
             return Ok(());
         };
         let entry = &checkpoint.metadata.storage[place];
-        let Some(header) = checkpoint.headers[place]
-            .as_ref()
-            .filter(|header| header.is_contiguous() && header.shape == checked.sizes(item))
-        else {
-            fault(format!("{} has another chunk at {:?}", key.key, item.offsets));
-            return Ok(());
-        };
         let path = checkpoint.dir().join(&entry.relative_path);
         let io = |source| Error::from(ckpt_safetensors::Error::Io { path: path.clone(), source });
         let file = checkpoint.file(&entry.relative_path).map_err(io)?;
-        let mut filler = Filler::on_cpu(checked, &sources, TILE);
-        let (want, found) = buffer.split_at_mut(TILE);
-        let mut done = 0;
-        while done < header.payload_len {
-            let length = (header.payload_len - done).min(TILE as u64) as usize;
-            filler.fill(item, done / size, &mut want[..length])?;
-            file.read_exact_at(&mut found[..length], header.payload_position + done).map_err(io)?;
-            if let Some(byte) = (0..length).find(|&i| want[i] != found[i]) {
-                let element = (done + byte as u64) / size;
-                fault(format!("{} at {:?}: element {element} of the chunk differs", key.key, item.offsets));
-                break;
+        let own = Own::new(file, entry, placed, file_name);
+        match item {
+            Item::Object(object) => {
+                let same = own.is_some_and(|own| own.holds(placed.start, &checked.objects[&object.object]));
+                if !same && (own.is_some() || !loads(file, entry).map_err(io)?) {
+                    fault(format!("{key}: the stored object differs"));
+                }
             }
-            done += length as u64;
+            Item::Tensor(item) => {
+                if let Some(what) = misfit(checkpoint, prepared, item) {
+                    fault(what);
+                    return Ok(());
+                }
+                let Some(header) = checkpoint.headers[place]
+                    .as_ref()
+                    .filter(|header| header.is_contiguous() && header.shape == checked.sizes(item))
+                else {
+                    fault(format!("{key} has another chunk at {:?}", item.offsets));
+                    return Ok(());
+                };
+                let mut filler = Filler::on_cpu(checked, &sources, TILE);
+                let size = checked.key_dtypes[item.key].1.size();
+                let (want, found) = buffer.split_at_mut(TILE);
+                let mut crc = crc32fast::Hasher::new();
+                for range in tiles(header.payload_len, depth, at) {
+                    let length = (range.end - range.start) as usize;
+                    filler.fill(item, range.start / size, &mut want[..length])?;
+                    file.read_exact_at(&mut found[..length], header.payload_position + range.start)
+                        .map_err(io)?;
+                    bytes.fetch_add(length as u64, Ordering::Relaxed);
+                    if let Some(byte) = (0..length).find(|&i| want[i] != found[i]) {
+                        let element = (range.start + byte as u64) / size;
+                        fault(format!("{key} at {:?}: element {element} of the chunk differs", item.offsets));
+                        return Ok(());
+                    }
+                    crc.update(&want[..length]);
+                }
+                let crc = (depth == Depth::Full).then(|| crc.finalize());
+                if !frame_is_right(prepared, item, placed, own, header, crc)? {
+                    fault(format!("{key} at {:?}: the bytes around the chunk differ", item.offsets));
+                }
+            }
         }
-        bytes.fetch_add(done, Ordering::Relaxed);
         Ok(())
     })?;
     finish(findings, bytes)
+}
+
+/// An item that is stored where the plan puts it: its bytes follow from the plan.
+#[derive(Clone, Copy)]
+struct Own<'a>(&'a File);
+
+impl<'a> Own<'a> {
+    fn new(file: &'a File, entry: &StorageEntry, placed: &Placed, name: &str) -> Option<Self> {
+        let (position, length) = (entry.position, entry.length);
+        let same = position == placed.start && length == placed.len() && entry.relative_path == name;
+        same.then_some(Own(file))
+    }
+
+    fn holds(self, position: u64, bytes: &[u8]) -> bool {
+        let mut found = vec![0; bytes.len()];
+        self.0.read_exact_at(&mut found, position).is_ok() && found == bytes
+    }
+}
+
+/// Whether what surrounds a payload is as it was written: byte for byte in the plan's own layout, else its noted CRC.
+fn frame_is_right(
+    prepared: &Prepared,
+    item: &TensorItem,
+    placed: &Placed,
+    own: Option<Own>,
+    header: &ItemHeader,
+    crc: Option<u32>,
+) -> Result<bool, Error> {
+    let Some(own) = own else { return Ok(crc.is_none_or(|crc| crc == header.payload_crc)) };
+    let archive = item_archive(&prepared.checked, item, placed.start)?;
+    let trailer = |crc| own.holds(placed.trailer_at(), &archive.trailer(crc));
+    Ok(own.holds(placed.start, archive.prefix()) && crc.is_none_or(trailer))
+}
+
+/// What is wrong with the dtype or the shape of a tensor.
+fn misfit(checkpoint: &Checkpoint, prepared: &Prepared, item: &TensorItem) -> Option<String> {
+    let key = &prepared.checked.plan.keys[item.key];
+    let Some(number) = checkpoint.find(&key.key) else { return Some(format!("{} is missing", key.key)) };
+    let found = &checkpoint.keys()[number];
+    let same =
+        checkpoint.dtype(number) == prepared.checked.key_dtypes[item.key].0 && found.shape == key.shape;
+    (!same).then(|| {
+        let (name, expected) = (&key.key, &key.shape);
+        format!("{name} is {} {:?}, the plan says {} {expected:?}", found.dtype, found.shape, key.dtype)
+    })
+}
+
+fn loads(file: &File, entry: &StorageEntry) -> io::Result<bool> {
+    let mut object = vec![0; entry.length.min(MAX_OBJECT) as usize];
+    file.read_exact_at(&mut object, entry.position)?;
+    Ok(load_object(&object, Globals::Opaque).is_ok())
+}
+
+/// The parts of a payload that are derived again; the middle one of a sample follows from the item's number.
+fn tiles(length: u64, depth: Depth, item: usize) -> Vec<Range<u64>> {
+    if depth == Depth::Full || length <= 3 * SAMPLE {
+        return (0..length).step_by(TILE).map(|at| at..length.min(at + TILE as u64)).collect();
+    }
+    let last = length - SAMPLE;
+    let between = (item as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) % (last / SAMPLE) * SAMPLE;
+    [0, between, last].map(|at| at..at + SAMPLE).to_vec()
 }
 
 /// Keeps a few objects that were found sound.

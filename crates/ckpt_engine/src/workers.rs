@@ -110,7 +110,9 @@ impl<'a> Workers<'a> {
             layout,
             sources,
             writers,
-            threads: threads(options, worker_memory(checked, segment)).min(segments.len()).max(1),
+            threads: threads(options.threads, options.memory, worker_memory(checked, segment))
+                .min(segments.len())
+                .max(1),
             segments,
             segment,
             board,
@@ -327,9 +329,18 @@ fn worker_memory(checked: &Checked, segment: usize) -> usize {
     segment + scratch + low_rank::memory(checked, scratch)
 }
 
+/// Bytes of buffers that a run of a layout takes.
+pub fn buffer_bytes(checked: &Checked, layout: &Layout, threads: Option<usize>, memory: usize) -> usize {
+    let segment = segment_size(layout);
+    let each = worker_memory(checked, segment);
+    let segments: u64 = layout.files.iter().map(|file| file.bytes.div_ceil(segment as u64)).sum();
+    let count = self::threads(threads, memory, each).min(usize::try_from(segments).unwrap_or(usize::MAX));
+    count.max(1) * each
+}
+
 /// Workers wait for the disk most of the time, so there are more of them than cores; the budget pays for each.
-fn threads(options: &Options, each: usize) -> usize {
+fn threads(chosen: Option<usize>, memory: usize, each: usize) -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let wanted = options.threads.unwrap_or((2 * cores).clamp(3, MOST_THREADS));
-    wanted.min(options.memory / each)
+    let wanted = chosen.unwrap_or((2 * cores).clamp(3, MOST_THREADS));
+    wanted.min(memory / each)
 }

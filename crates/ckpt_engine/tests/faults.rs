@@ -236,3 +236,20 @@ fn a_journal_without_its_file_starts_over() {
     options.journal = Some(JournalOptions { path: "journal".into(), digest: "another".into() });
     assert_eq!(case.execute(&options).unwrap_err().code(), "RESUME_MISMATCH");
 }
+
+/// The lines of a lost file are forgotten before it is made anew, or a run killed over it would leave them to lie.
+#[test]
+fn a_lost_file_stays_forgotten() {
+    for moment in (5..155).step_by(10) {
+        let (case, mut options) = case();
+        options.journal = Some(JournalOptions { path: "journal".into(), digest: "plan".into() });
+        case.execute(&options).unwrap();
+        std::fs::remove_file(case.root().join("iter_0000000/__0_0.distcp")).unwrap();
+        let disk =
+            FaultyDisk::new(move |_, count| if count >= moment { Verdict::Fail(EIO) } else { Verdict::Pass });
+        case.execute_on(&disk, &options).unwrap_err();
+        case.execute(&options).unwrap();
+        let whole = case.file("iter_0000000/__0_0.distcp") == naive::file(&case, 0, &[]);
+        assert!(whole, "died again at call {moment}");
+    }
+}

@@ -1,7 +1,7 @@
 //! The calls that cross the border.
 
 use crate::error::Failure;
-use crate::options::{BindingExecuteOptions, BindingProgress};
+use crate::options::{BindingExecuteOptions, BindingProgress, MEMORY};
 use crate::settle::{on_thread, settle};
 use ckpt_engine::{Control, FileLayout, Plan, Prepared, can_clone, execute, index};
 use ckpt_safetensors::{TensorInfo, read_header};
@@ -103,6 +103,13 @@ pub fn plan_files(plan: &BindingPlan) -> String {
         "payloadBytes": files.iter().map(|file| file.payload_bytes).sum::<u64>(),
     })
     .to_string()
+}
+
+/// Bytes of buffers that an execution with these options takes.
+#[napi]
+pub fn plan_memory(plan: &BindingPlan, threads: Option<u32>, memory: Option<f64>) -> f64 {
+    let memory = memory.map_or(MEMORY, |bytes| bytes as usize);
+    plan.buffer_bytes(threads.map(|threads| threads as usize), memory) as f64
 }
 
 /// Writes the archives and `.metadata` of a plan whose files are complete. Resolves to the bytes written, as JSON.

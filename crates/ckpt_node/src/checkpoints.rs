@@ -2,9 +2,8 @@
 
 use crate::calls::BindingPlan;
 use crate::settle::on_thread;
-use ckpt_engine::{
-    Checkpoint, Error, Findings, tensor_stats, verify_against, verify_files, verify_structure, verify_written,
-};
+use ckpt_engine::{Checkpoint, Depth, Error, Findings, Stats, source_tensor_stats, tensor_stats};
+use ckpt_engine::{verify_against, verify_files, verify_structure, verify_written};
 use napi::bindgen_prelude::{AbortSignal, Env, Object};
 use napi_derive::napi;
 use serde_json::{Value, json};
@@ -16,23 +15,25 @@ use std::thread::available_parallelism;
 /// Verifies the checkpoint in an iteration directory: by its own structure, or against a plan. Resolves to JSON.
 #[napi(
     ts_return_type = "Promise<string>",
-    ts_args_type = "dir: string, payloads: boolean, plan?: ExternalObject<Plan> | null, signal?: AbortSignal | null"
+    ts_args_type = "dir: string, payloads: boolean, plan?: ExternalObject<Plan> | null, sampled?: boolean | null, signal?: AbortSignal | null"
 )]
 pub fn verify_checkpoint<'env>(
     env: &'env Env,
     dir: String,
     payloads: bool,
     plan: Option<&BindingPlan>,
+    sampled: Option<bool>,
     signal: Option<AbortSignal>,
 ) -> napi::Result<Object<'env>> {
     let stop = stopped_by(signal);
     let plan = plan.map(|plan| Arc::clone(plan));
+    let depth = if sampled == Some(true) { Depth::Sampled } else { Depth::Full };
     on_thread(env, move || {
         let threads = available_parallelism().map_or(1, usize::from);
         let checkpoint = Checkpoint::open(Path::new(&dir))?;
         let findings = match plan {
             None => verify_structure(&checkpoint, payloads, threads, &stop)?,
-            Some(plan) => verify_against(&checkpoint, &plan, threads, &stop)?,
+            Some(plan) => verify_against(&checkpoint, &plan, depth, threads, &stop)?,
         };
         Ok(report(findings))
     })
@@ -153,17 +154,26 @@ pub fn inspect_tensor(env: &Env, dir: String, key: String) -> napi::Result<Objec
     on_thread(env, move || {
         let checkpoint = Checkpoint::open(Path::new(&dir))?;
         let at = checkpoint.find(&key).ok_or_else(|| no_tensor(&checkpoint, &key))?;
-        let stats = tensor_stats(&checkpoint, at)?;
-        let floats = stats.floats.map(|floats| {
-            // JSON has no infinities; their count tells of them.
-            json!({
-                "min": floats.min,
-                "max": floats.max,
-                "mean": floats.mean,
-                "nans": floats.nans,
-                "infinities": floats.infinities,
-            })
-        });
-        Ok(json!({ "sha256": stats.sha256, "elements": stats.elements, "floats": floats }).to_string())
+        Ok(stats_json(tensor_stats(&checkpoint, at)?))
     })
+}
+
+/// Hash and figures of one tensor of a safetensors file. Resolves to JSON.
+#[napi(ts_return_type = "Promise<string>")]
+pub fn inspect_source_tensor(env: &Env, path: String, name: String) -> napi::Result<Object<'_>> {
+    on_thread(env, move || Ok(stats_json(source_tensor_stats(Path::new(&path), &name)?)))
+}
+
+fn stats_json(stats: Stats) -> String {
+    let floats = stats.floats.map(|floats| {
+        // JSON has no infinities; their count tells of them.
+        json!({
+            "min": floats.min,
+            "max": floats.max,
+            "mean": floats.mean,
+            "nans": floats.nans,
+            "infinities": floats.infinities,
+        })
+    });
+    json!({ "sha256": stats.sha256, "elements": stats.elements, "floats": floats }).to_string()
 }

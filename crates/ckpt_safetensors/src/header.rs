@@ -51,8 +51,13 @@ pub fn read_header(path: &Path) -> Result<Header, Error> {
     if data_begin > bytes {
         return Err(truncated(data_begin, bytes));
     }
-    let mut json = vec![0; header_bytes as usize];
+    // Looked at before the rest is read: a large file of anything else needs no memory.
+    let mut json = vec![0; header_bytes.min(1) as usize];
     file.read_exact(&mut json).map_err(io)?;
+    if json == b"{" {
+        json.resize(header_bytes as usize, 0);
+        file.read_exact(&mut json[1..]).map_err(io)?;
+    }
     let entries = parse_entries(&json).map_err(invalid)?;
     let expected = data_begin
         .checked_add(entries.data_bytes)

@@ -7,7 +7,7 @@ mod header;
 mod source;
 mod write;
 
-pub use entries::TensorInfo;
+pub use entries::{Entries, TensorInfo, parse_entries};
 pub use error::Error;
 pub use header::{Header, read_header};
 pub use source::{DIRECT_ALIGNMENT, ReadMode, Source, SourceFile, Stamp, SystemFile};

@@ -83,7 +83,11 @@ const VERIFY: Command = {
   summary: 'Check a Megatron checkpoint',
   args: '[OPTIONS] DIR',
   flags: FLAGS.verify,
-  examples: ['nemotron verify ./megatron', 'nemotron verify ./megatron --against ./model'],
+  examples: [
+    'nemotron verify ./megatron',
+    'nemotron verify ./megatron --mode sampled',
+    'nemotron verify ./megatron --against ./model',
+  ],
   notes: ['Exit codes: 0 all is well, 3 not readable, 6 something differs.'],
   load: async () => (await import('./commands/verify.js')).verify,
 };
@@ -92,7 +96,11 @@ const INSPECT: Command = {
   summary: 'Show what a checkpoint holds',
   args: '[OPTIONS] PATH',
   flags: FLAGS.inspect,
-  examples: ['nemotron inspect ./megatron', 'nemotron inspect ./model/model.safetensors --json'],
+  examples: [
+    'nemotron inspect ./megatron',
+    'nemotron inspect ./model --tensor model.norm.weight --stats',
+    'nemotron inspect ./model/model.safetensors --json',
+  ],
   load: async () => (await import('./commands/inspect.js')).inspect,
 };
 const MODELS: Command = {
@@ -119,6 +127,18 @@ const BULK: Command = {
   ],
   load: async () => (await import('./commands/bulk.js')).bulk,
 };
+const DOCTOR: Command = {
+  path: 'nemotron doctor',
+  summary: 'Look at what conversions need of this machine',
+  args: '[OPTIONS] [PATH]',
+  flags: FLAGS.doctor,
+  examples: ['nemotron doctor', 'nemotron doctor /lustre/checkpoints --json'],
+  notes: [
+    'Node, the engine, CPU, the filesystem of PATH, GPU, Slurm, the Hub, env.toml.',
+    'Exit codes: 0 all is well, 1 something would stop a conversion or a submission.',
+  ],
+  load: async () => (await import('./commands/doctor.js')).doctor,
+};
 const COMPLETION: Command = {
   path: 'nemotron completion',
   summary: 'Print a completion script for a shell',
@@ -141,6 +161,7 @@ export const ROOT: Command = {
     verify: VERIFY,
     inspect: INSPECT,
     models: MODELS,
+    doctor: DOCTOR,
     completion: COMPLETION,
   },
 };

@@ -2,6 +2,7 @@ export type { OnProgress, ProgressEvent } from '@nemotron-convert/core';
 export { type EventStream, NemotronError, streamEvents } from '@nemotron-convert/core';
 export { findAdapter } from './adapter/find.js';
 export type { ExportOptions } from './export-options.js';
+export { requireEngine, type TensorStats } from '@nemotron-convert/native';
 export type {
   ConfigRules,
   DropRule,
@@ -28,7 +29,9 @@ export { TARGETS, type Target, type TargetChoice } from './models/target.js';
 export type { ConvertOptions, ReadMode, VerifyChoice, WriteMode, ZeroCopy } from './options.js';
 export type { Provenance } from './output/provenance.js';
 export type { RankOf } from './output/staging.js';
+export type { Cast, Changes, Pad } from './plan/changes.js';
 export type { Drop } from './plan/collect.js';
+export { checkPath, type PathCheck } from './run/check-path.js';
 export { type Context, type ConvertReport, convert } from './run/convert.js';
 export {
   type Budget,
@@ -53,4 +56,5 @@ export {
   type VerifyReport,
   verify,
 } from './run/verify.js';
+export { checkHub, type HubCheck } from './source/hub-check.js';
 export { VERSION } from './version.js';

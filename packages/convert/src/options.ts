@@ -4,7 +4,7 @@ import { TARGETS, type TargetChoice } from './models/target.js';
 import type { RankOf } from './output/staging.js';
 
 export type ReadMode = 'auto' | 'direct' | 'pread' | 'mmap';
-export type VerifyChoice = 'none' | 'structural' | 'full';
+export type VerifyChoice = 'none' | 'structural' | 'sampled' | 'full';
 export type ZeroCopy = 'auto' | 'off' | 'clone' | 'copy_file_range';
 export type WriteMode = 'auto' | 'direct' | 'dontcache' | 'buffered';
 
@@ -32,6 +32,8 @@ export interface ConvertOptions {
   readonly fresh?: boolean;
   /** What is checked before the checkpoint is published: `structural`, the default, reads the index whole and samples of the data files. */
   readonly verify?: VerifyChoice;
+  /** Records the SHA-256 of every weight file, which is read once more for it. */
+  readonly hash?: boolean;
   readonly threads?: number;
   /** Bytes for buffers, whatever the model's size. */
   readonly memory?: number;
@@ -44,6 +46,8 @@ export interface ConvertOptions {
   /** How unchanged blocks are taken over from the source; `auto` clones where source and target share a filesystem with
    * reflinks. */
   readonly zeroCopy?: ZeroCopy;
+  /** Where parameters come from, by their names, for the record of the conversion. */
+  readonly origins?: Readonly<Record<string, string>>;
 }
 
 export interface ResolvedOptions {
@@ -58,6 +62,7 @@ export interface ResolvedOptions {
   readonly ranks: RankOf | null;
   readonly fresh: boolean;
   readonly verify: VerifyChoice;
+  readonly hash: boolean;
   readonly threads: number | undefined;
   readonly memory: number | undefined;
   readonly readMode: ReadMode;
@@ -65,6 +70,7 @@ export interface ResolvedOptions {
   readonly stream: boolean;
   readonly keepSource: boolean;
   readonly zeroCopy: ZeroCopy;
+  readonly origins: Readonly<Record<string, string>>;
 }
 
 /** Fills defaults and refuses values outside their choices. Throws OPTION_INVALID. */
@@ -86,6 +92,8 @@ export function resolveOptions(options: ConvertOptions): ResolvedOptions {
     },
     trustRemoteCode: options.trustRemoteCode ?? true,
     ...work,
+    hash: options.hash ?? false,
+    origins: options.origins ?? {},
     zeroCopy: choice('zero_copy', options.zeroCopy ?? 'auto', ['auto', 'off', 'clone', 'copy_file_range']),
     ranks,
     stream: options.stream ?? !keepSource,
@@ -107,7 +115,7 @@ export function resolveWriteOptions(
     ranks: null,
     compute: computeOf(options.deviceMap ?? ''),
     fresh: options.fresh ?? false,
-    verify: choice('verify', options.verify ?? 'structural', ['none', 'structural', 'full']),
+    verify: choice('verify', options.verify ?? 'structural', ['none', 'structural', 'sampled', 'full']),
     threads: options.threads === undefined ? undefined : size('threads', options.threads),
     memory: options.memory,
     readMode: choice('read_mode', options.readMode ?? 'auto', ['auto', 'direct', 'pread', 'mmap']),
@@ -133,8 +141,8 @@ function checkUnkept(ranks: RankOf | null, verify: VerifyChoice): void {
       'leave it out, or convert with one process',
     );
   }
-  if (verify === 'full') {
-    throw invalid('verify=full reads the source again', 'use verify=structural, or keep the source');
+  if (verify === 'full' || verify === 'sampled') {
+    throw invalid(`verify=${verify} reads the source again`, 'use verify=structural, or keep the source');
   }
 }
 

@@ -281,11 +281,17 @@ export const ERRORS = {
     'the checkpoint does not fit the disk budget',
     'raise the budget, or convert the model in another call',
   ),
+  TARGET_MOUNT: row(
+    'E0408',
+    4,
+    'the target is a mount point',
+    'choose a directory inside it: a finished checkpoint takes its name by a rename',
+  ),
   RESUME_MISMATCH: row(
     'E0407',
     4,
     'an unfinished conversion of something else is in the way',
-    'run the original command again to finish it, or start afresh with fresh=true',
+    'run the original command again to finish it, or start afresh with --fresh or fresh=true',
   ),
 
   READ_FAILED: row('E0501', 5, 'reading the source failed', 'run the same command again'),

@@ -16,11 +16,13 @@ export interface Binding {
   planFiles(plan: BindingPlan): string;
   canCloneInto(paths: string[], folder: string): boolean;
   verifyWrittenPlan(plan: BindingPlan, root: string): Promise<string>;
+  planMemory(plan: BindingPlan, threads: number | null, memory: number | null): number;
   indexPlan(plan: BindingPlan, root: string): Promise<string>;
   verifyCheckpoint(
     dir: string,
     payloads: boolean,
     plan: BindingPlan | null,
+    sampled: boolean,
     signal: AbortSignal | null,
   ): Promise<string>;
   verifyPlanFiles(
@@ -33,6 +35,7 @@ export interface Binding {
   checkpointPlan(dir: string, prefixes: string[]): Promise<string>;
   inspectCheckpoint(dir: string): Promise<string>;
   inspectTensor(dir: string, key: string): Promise<string>;
+  inspectSourceTensor(path: string, name: string): Promise<string>;
   runPlan(
     plan: BindingPlan,
     options: BindingOptions,

@@ -97,16 +97,18 @@ export interface VerifyWork {
   readonly payloads?: boolean;
   /** Compare every element with what this plan makes of its source. */
   readonly plan?: LoadedPlan;
+  /** Compare both ends and a place in the middle of every chunk only. */
+  readonly sampled?: boolean;
   readonly signal?: AbortSignal;
 }
 
 /** Verifies the checkpoint in an iteration directory. Throws CHECKPOINT_INVALID when it cannot be read at all. */
 export async function verifyCheckpoint(dir: string, work: VerifyWork = {}): Promise<Findings> {
-  const { payloads = true, plan, signal = null } = work;
+  const { payloads = true, plan, sampled = false, signal = null } = work;
   throwIfStopped(work.signal);
   const against = plan?.handle ?? null;
   return JSON.parse(
-    await settled(() => binding().verifyCheckpoint(dir, payloads, against, signal)),
+    await settled(() => binding().verifyCheckpoint(dir, payloads, against, sampled, signal)),
   ) as Findings;
 }
 
@@ -162,4 +164,9 @@ export async function beyondBfloat16(dir: string, keys: readonly string[]): Prom
 /** Reads one tensor whole. Throws CHECKPOINT_INVALID when there is none of that key. */
 export async function inspectTensor(dir: string, key: string): Promise<TensorStats> {
   return JSON.parse(await settled(() => binding().inspectTensor(dir, key))) as TensorStats;
+}
+
+/** Reads one tensor of a safetensors file whole. Throws CHECKPOINT_INVALID when there is none of that name. */
+export async function inspectSourceTensor(path: string, name: string): Promise<TensorStats> {
+  return JSON.parse(await settled(() => binding().inspectSourceTensor(path, name))) as TensorStats;
 }

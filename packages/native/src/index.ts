@@ -10,6 +10,7 @@ export {
   checkpointPlan,
   type Findings,
   inspectCheckpoint,
+  inspectSourceTensor,
   inspectTensor,
   type StoredCopy,
   type StoredRegion,
@@ -19,7 +20,7 @@ export {
   verifyFiles,
   verifyWritten,
 } from './checkpoint.js';
-export { canCloneInto, type LoadedPlan, loadPlan, type PlannedFiles } from './plan.js';
+export { bufferBytes, canCloneInto, type LoadedPlan, loadPlan, type PlannedFiles } from './plan.js';
 export { inspectSafetensors, type SafetensorsFile, type TensorInfo } from './safetensors.js';
 
 export interface ExecuteOptions {
@@ -99,4 +100,9 @@ export async function execute(
 function progressTo(onProgress: (progress: Progress) => void): (event: BindingProgress) => void {
   return ({ done, total, key }) =>
     onProgress({ done, total, ...(key === undefined || key === null ? {} : { key }) });
+}
+
+/** Loads the engine. Throws NATIVE_MISSING, naming the platform and its package, when there is none. */
+export function requireEngine(): void {
+  binding();
 }

@@ -24,3 +24,8 @@ export async function loadPlan(encoded: Uint8Array): Promise<LoadedPlan> {
   const handle = await settled(() => binding().loadPlan(Buffer.from(buffer, byteOffset, byteLength)));
   return { handle, ...(JSON.parse(binding().planFiles(handle)) as PlannedFiles) };
 }
+
+/** Bytes of buffers that an execution takes; `memory` is their budget. */
+export function bufferBytes(plan: LoadedPlan, threads?: number, memory?: number): number {
+  return binding().planMemory(plan.handle, threads ?? null, memory ?? null);
+}

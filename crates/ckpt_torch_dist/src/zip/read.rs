@@ -12,8 +12,8 @@ const END64_LEN: u64 = 56;
 const CENTRAL_LEN: usize = 46;
 /// One read of this many bytes has the whole directory of a tensor item.
 const TAIL: u64 = 1024;
-/// 64 MiB of directory are half a million records.
-const MAX_DIRECTORY: u64 = 64 << 20;
+/// 16 MiB of directory are a hundred thousand records.
+const MAX_DIRECTORY: u64 = 16 << 20;
 const FLAG_ENCRYPTED: u16 = 1;
 
 /// A record's place as the directory gives it.

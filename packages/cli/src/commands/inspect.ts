@@ -1,5 +1,7 @@
-import { formatBytes } from '@nemotron-convert/core';
+import type { Inspection, TensorStats } from '@nemotron-convert/convert';
+import { formatBytes, NemotronError } from '@nemotron-convert/core';
 import { FLAGS } from '../argv/flags.js';
+import { suggestions } from '../argv/similarity.js';
 import { usage } from '../argv/usage.js';
 import { parseWords } from '../argv/words.js';
 import type { Io } from '../io.js';
@@ -15,12 +17,14 @@ export async function inspect(words: readonly string[], io: Io): Promise<number>
   if (extra.length > 0) throw usage(`Got unexpected extra argument (${extra.join(' ')})`, COMMAND);
   const convert = await import('@nemotron-convert/convert');
   const key = values.get('tensor');
-  if (key !== undefined) {
+  if (switches.has('stats') && key === undefined) throw usage('--stats needs --tensor KEY', COMMAND);
+  if (key !== undefined && switches.has('stats')) {
     const stats = await convert.inspectTensor(path, key);
-    io.out.write(jsonText(stats));
+    io.out.write(switches.has('json') ? jsonText({ name: key, ...stats }) : statsText(key, stats));
     return 0;
   }
-  const found = await convert.inspect(path, { env: io.env });
+  const all = await convert.inspect(path, { env: io.env });
+  const found = key === undefined ? all : { ...all, tensors: [theTensor(all, key)] };
   if (switches.has('json')) {
     io.out.write(jsonText(found));
     return 0;
@@ -33,4 +37,23 @@ export async function inspect(words: readonly string[], io: Io): Promise<number>
   io.out.write(`${found.path}: ${found.kind}, ${found.tensors.length} tensors, ${formatBytes(bytes)}\n`);
   for (const [fact, value] of Object.entries(found.facts)) io.out.write(`  ${fact}: ${value}\n`);
   return 0;
+}
+
+function theTensor({ path, tensors }: Inspection, key: string): Inspection['tensors'][number] {
+  const found = tensors.find(({ name }) => name === key);
+  if (found !== undefined) return found;
+  const [near] = suggestions(
+    key,
+    tensors.map(({ name }) => name),
+    0.6,
+  );
+  throw new NemotronError('CHECKPOINT_INVALID', `${path}: no tensor ${key}`, {
+    facts: { path, tensor: key },
+    hint: near === undefined ? 'leave --tensor out to see all names' : `did you mean ${near}?`,
+  });
+}
+
+function statsText(key: string, { sha256, elements, floats }: TensorStats): string {
+  const figures = Object.entries(floats ?? {}).map(([name, value]) => `  ${name}: ${value}\n`);
+  return `${key}\n  elements: ${elements}\n${figures.join('')}  sha256: ${sha256}\n`;
 }

@@ -25,7 +25,9 @@ export interface RunRequest {
 
 export function readRunRequest(words: readonly string[]): RunRequest {
   const early = parseWords(words, { command: RUN_COMMAND, flags: FLAGS.run, keepUnknown: true });
-  const [stepId, ...argv] = early.rest;
+  const [stepId, ...rest] = early.rest;
+  // As a word it reaches remote runs, too.
+  const argv = early.switches.has('fresh') ? [...rest, 'fresh=true'] : rest;
   if (stepId === undefined) throw usage("Missing argument 'STEP_ID'.", RUN_COMMAND);
   const late = sortLateWords(argv);
   const run = late.run ?? early.values.get('run');

@@ -64,8 +64,20 @@ async function rendered(
 function writeJob(compiled: CompiledRun, train: CompiledRun['job'], io: Io): string {
   const name = jobDirectoryName(compiled.recipeName, io.now());
   const directory = join(io.cwd, '.nemotron', 'jobs', name);
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, 'job.yaml'), printYaml(plain(compiled.job)));
-  writeFileSync(join(directory, 'train.yaml'), printYaml(plain(train)));
+  try {
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'job.yaml'), printYaml(plain(compiled.job)));
+    writeFileSync(join(directory, 'train.yaml'), printYaml(plain(train)));
+  } catch (cause) {
+    throw new NemotronError(
+      'TARGET_PERMISSION',
+      `the job directory cannot be written: ${(cause as Error).message}`,
+      {
+        facts: { path: directory },
+        hint: 'run in a directory that you can write: a run leaves its job.yaml in .nemotron/jobs',
+        cause,
+      },
+    );
+  }
   return directory;
 }

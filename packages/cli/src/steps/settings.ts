@@ -49,6 +49,14 @@ export class Settings {
     return name.startsWith('override ') || name.startsWith('word ');
   }
 
+  /** Where a value was chosen: its place, and the variable that it came from; undefined for a shipped default. */
+  placeOf(key: string): string | undefined {
+    const found = this.origins.get(key);
+    if (found?.origin === undefined || !this.isChosen(key)) return undefined;
+    const [variable] = [...found.variables].find(([, set]) => set) ?? [];
+    return `${describeOrigin(found.origin)}${variable === undefined ? '' : ` (from ${variable})`}`;
+  }
+
   /** An error about a value, with its place. */
   error(key: string, message: string, hint?: string, kind = 'ValueError'): NemotronError {
     const found = this.origins.get(key);

@@ -1,10 +1,14 @@
-import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NemotronError } from '@nemotron-convert/core';
+import { createWhole, readIfThere, unfinishedName } from './whole-file.js';
 
 const BEAT_MS = 5_000;
 /** A lock that no beat has touched for this long belongs to a process that is gone. */
 const STALE_MS = 60_000;
+/** Where files cannot appear with their text, an empty lock is being filled, unless it is older than this. */
+const FILLING_MS = 2_000;
 
 interface Holder {
   readonly pid: number;
@@ -21,70 +25,119 @@ interface Holder {
  */
 export class Lock {
   readonly #path: string;
+  readonly #text: string;
   readonly #beat: NodeJS.Timeout;
 
-  private constructor(path: string) {
+  private constructor(path: string, text: string) {
     this.#path = path;
-    this.#beat = setInterval(() => {
-      const now = new Date();
-      utimes(path, now, now).catch(() => undefined);
-    }, BEAT_MS);
+    this.#text = text;
+    this.#beat = setInterval(() => void this.#touch().catch(() => undefined), BEAT_MS);
     this.#beat.unref();
   }
 
   /** Takes the lock, from a dead holder too. Throws TARGET_BUSY, naming a living one. */
   static async take(path: string): Promise<Lock> {
-    for (let attempt = 0; ; attempt += 1) {
-      const lock = await Lock.tryTake(path);
-      if (lock !== null) return lock;
-      const holder = await readHolder(path);
-      if (holder !== null && (attempt > 0 || !(await isDead(path, holder)))) {
-        throw new NemotronError(
-          'TARGET_BUSY',
-          `${path} is held by process ${holder.pid} on ${holder.host} since ${holder.since}`,
-          { facts: { path, ...holder } },
-        );
-      }
-      await rm(path, { force: true });
+    const { pid } = process;
+    const began = (await processState(pid))?.began ?? null;
+    for (;;) {
+      const holder: Holder = { pid, began, host: hostname(), since: new Date().toISOString() };
+      const text = JSON.stringify(holder);
+      if (await createWhole(path, text)) return new Lock(path, text);
+      const found = await readIfThere(path);
+      if (found === null) continue;
+      await requireDead(path, found);
+      await evict(path, found);
     }
   }
 
-  /** Takes the lock when nobody has it. */
-  static async tryTake(path: string): Promise<Lock | null> {
-    try {
-      const file = await open(path, 'wx');
-      const { pid } = process;
-      const began = (await processState(pid))?.began ?? null;
-      const holder: Holder = { pid, began, host: hostname(), since: new Date().toISOString() };
-      await file.writeFile(JSON.stringify(holder));
-      await file.close();
-      return new Lock(path);
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return null;
-      throw cause;
-    }
+  /** Throws TARGET_BUSY when somebody living holds the lock. */
+  static async requireFree(path: string): Promise<void> {
+    const found = await readIfThere(path);
+    if (found !== null) await requireDead(path, found);
+  }
+
+  /** Whether the lock is still this one's: nobody has removed it, or taken it for dead. */
+  async isHeld(): Promise<boolean> {
+    return (await readIfThere(this.#path)) === this.#text;
   }
 
   async release(): Promise<void> {
     clearInterval(this.#beat);
-    await rm(this.#path, { force: true });
+    if (await this.isHeld().catch(() => true)) await rm(this.#path, { force: true });
+  }
+
+  /** Written, not only stamped: the time is then that of the file's server, as is the time it is compared with. */
+  async #touch(): Promise<void> {
+    if (await this.isHeld()) await writeFile(this.#path, this.#text, { flag: 'r+' });
   }
 }
 
-async function readHolder(path: string): Promise<Holder | null> {
+/**
+ * Removes the lock of a dead holder. Others may be about to do the same, and one of them may hold a new lock by now:
+ * whatever was moved away is looked at, and put back if it is not the dead one's.
+ */
+async function evict(path: string, dead: string): Promise<void> {
+  const aside = unfinishedName(path);
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Holder;
+    await rename(path, aside);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    // Killed between creating and filling it.
-    return { pid: 0, began: null, host: hostname(), since: 'an unknown time' };
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw cause;
+  }
+  if ((await readFile(aside, 'utf8')) !== dead) await putBack(aside, path);
+  await rm(aside, { force: true });
+}
+
+async function putBack(aside: string, path: string): Promise<void> {
+  try {
+    await link(aside, path);
+  } catch (cause) {
+    // Somebody has taken the free place, or the filesystem has no hard links.
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') await rename(aside, path);
   }
 }
 
-async function isDead(path: string, holder: Holder): Promise<boolean> {
-  if (holder.host === hostname()) return !(await isAlive(holder));
-  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
-  return Date.now() - mtimeMs > STALE_MS;
+async function requireDead(path: string, text: string): Promise<void> {
+  const holder = parseHolder(text);
+  if (holder === null) {
+    await filled(path, text);
+    return;
+  }
+  if (holder.host === hostname() ? !(await isAlive(holder)) : (await ageMs(path)) > STALE_MS) return;
+  throw new NemotronError(
+    'TARGET_BUSY',
+    `${path} is held by process ${holder.pid} on ${holder.host} since ${holder.since}`,
+    { facts: { path, ...holder } },
+  );
+}
+
+/** Waits until a lock without a holder is filled, or old enough to be that of a process killed while filling it. */
+async function filled(path: string, text: string): Promise<void> {
+  for (;;) {
+    if ((await readIfThere(path)) !== text || (await ageMs(path)) > FILLING_MS) return;
+    await sleep(FILLING_MS / 10);
+  }
+}
+
+function parseHolder(text: string): Holder | null {
+  try {
+    return JSON.parse(text) as Holder;
+  } catch {
+    return null;
+  }
+}
+
+/** How long nobody has written a file, by the clock of the filesystem that it is on. */
+async function ageMs(path: string): Promise<number> {
+  const probe = unfinishedName(path);
+  try {
+    await writeFile(probe, '');
+    const now = (await stat(probe)).mtimeMs;
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
+    return now - mtimeMs;
+  } finally {
+    await rm(probe, { force: true });
+  }
 }
 
 async function isAlive({ pid, began }: Holder): Promise<boolean> {
@@ -106,9 +159,9 @@ async function processState(
   pid: number,
 ): Promise<{ readonly zombie: boolean; readonly began: string } | null> {
   try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The command's name, in parentheses, may hold anything; the state and the other fields follow it.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return { zombie: fields[0] === 'Z' || fields[0] === 'X', began: fields[19] ?? '' };
   } catch {
     return null;

@@ -1,14 +1,24 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { memo, NemotronError } from '@nemotron-convert/core';
 import type { ConvertOptions, ResolvedOptions } from '../options.js';
+import type { Changes, Pad } from '../plan/changes.js';
 import type { Drop } from '../plan/collect.js';
 import type { Plan } from '../plan/types.js';
 import type { Source } from '../source/open.js';
 
 const FILE = 'conversion.json';
 const SCHEMA = 1;
+
+/** A file that is small, or whose hash is known. */
+export interface HashedFile {
+  /** Relative to its directory. */
+  readonly name: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
 
 /** What a checkpoint was made of and how. Two runs of the same conversion differ in `volatile` only. */
 export interface Provenance {
@@ -21,15 +31,40 @@ export interface Provenance {
     readonly id: string;
     /** The commit of a model on the Hub. */
     readonly commit?: string;
-    readonly files: readonly { readonly name: string; readonly bytes: number }[];
+    /** Hashes of files of the Hub's cache, which is named by them; of others when `hash` asks for them. */
+    readonly files: readonly (Pick<HashedFile, 'name' | 'bytes'> & Partial<HashedFile>)[];
+    readonly config: HashedFile;
+    readonly tokenizer: readonly HashedFile[];
   };
   readonly options: Pick<ConvertOptions, 'dtype' | 'tp' | 'pp' | 'ep' | 'etp'> & { readonly world: number };
+  /** Every parameter as it was in force, with where it came from. */
+  readonly config: Readonly<Record<string, Setting>>;
   readonly tensors: number;
   readonly parameters: number;
   /** Copies by `source dtype → target dtype`; those between unequal dtypes are casts. */
   readonly copies: Readonly<Record<string, number>>;
+  readonly casts: readonly { readonly from: string; readonly to: string; readonly tensors: number }[];
   readonly drops: readonly Drop[];
-  readonly volatile: { readonly finished: string; readonly host: string; readonly platform: string };
+  readonly pads: readonly Pad[];
+  /** What was checked before publishing; all was well. */
+  readonly verification: { readonly mode: string };
+  /** The checkpoint's files but for the data files, which are verified against their source, and this one. */
+  readonly files: readonly HashedFile[];
+  readonly volatile: {
+    readonly started: string;
+    readonly finished: string;
+    readonly host: string;
+    readonly platform: string;
+    readonly verifySeconds: number;
+    /** SHA-256 of this record without this line. */
+    readonly check: string;
+  };
+}
+
+export interface Setting {
+  readonly value: string | number | boolean;
+  /** A place in a file, an override, or `default`. */
+  readonly origin: string;
 }
 
 export interface ProvenanceInput {
@@ -39,18 +74,23 @@ export interface ProvenanceInput {
   readonly target: string;
   readonly parameters: number;
   readonly drops: readonly Drop[];
+  readonly changes: Changes;
   readonly plan: Plan;
   readonly source: Source;
+  readonly hashes: Pick<Provenance['source'], 'files' | 'config' | 'tokenizer'>;
+  readonly files: readonly HashedFile[];
   readonly options: ResolvedOptions;
+  readonly started: Date;
+  readonly verifySeconds: number;
 }
 
 export const PROVENANCE_FILE = FILE;
 
 /** The text of conversion.json. */
 export function provenance(input: ProvenanceInput): string {
-  const { plan, source, options } = input;
+  const { plan, source, options, changes } = input;
   const { dtype, sizes, ranks } = options;
-  const record: Provenance = {
+  return sealed({
     schema: SCHEMA,
     tool: { name: 'nemotron-convert', version: input.version },
     planDigest: input.digest,
@@ -59,20 +99,56 @@ export function provenance(input: ProvenanceInput): string {
     source: {
       id: options.hfModelId,
       ...(source.hub === undefined ? {} : { commit: source.hub.commit }),
-      files: source.files.map(({ path, bytes }) => ({ name: basename(path), bytes })),
+      ...input.hashes,
     },
     options: { dtype, ...sizes, world: ranks?.world ?? 1 },
+    config: settingsOf(options),
     tensors: plan.keys.length,
     parameters: input.parameters,
     copies: countCopies(plan),
+    casts: changes.casts.map(({ from, to, tensors }) => ({ from, to, tensors: tensors.length })),
     drops: input.drops,
+    pads: changes.pads,
+    verification: { mode: options.verify },
+    files: input.files,
     volatile: {
+      started: input.started.toISOString(),
       finished: new Date().toISOString(),
       host: hostname(),
       platform: `${process.platform}-${process.arch}`,
+      verifySeconds: input.verifySeconds,
+      check: '',
     },
+  });
+}
+
+/** The text of a record with its own hash in it. */
+function sealed(record: Provenance): string {
+  const text = (check: string): string =>
+    `${JSON.stringify({ ...record, volatile: { ...record.volatile, check } }, null, 2)}\n`;
+  return text(createHash('sha256').update(text('')).digest('hex'));
+}
+
+function settingsOf({ origins, ...options }: ResolvedOptions): Record<string, Setting> {
+  const values: Readonly<Record<string, string | number | boolean | undefined>> = {
+    hf_model_id: options.hfModelId,
+    megatron_path: options.megatronPath,
+    dtype: options.dtype,
+    target: options.target,
+    ...options.sizes,
+    trust_remote_code: options.trustRemoteCode,
+    verify: options.verify,
+    hash: options.hash,
+    threads: options.threads,
+    memory: options.memory,
+    read_mode: options.readMode,
+    write_mode: options.writeMode,
   };
-  return `${JSON.stringify(record, null, 2)}\n`;
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, { value, origin: origins[name] ?? 'default' }] as const],
+    ),
+  );
 }
 
 /** Copies by the dtypes that they go between. */
@@ -122,4 +198,9 @@ export async function readProvenance(iteration: string): Promise<Provenance | nu
   throw new NemotronError('CHECKPOINT_INVALID', `${path} is not a record of schema ${SCHEMA}`, {
     facts: { path },
   });
+}
+
+/** Whether the record beside an iteration directory is, to the letter, what was written. */
+export async function isIntact(iteration: string, record: Provenance): Promise<boolean> {
+  return (await readFile(join(dirname(iteration), FILE), 'utf8')) === sealed(record);
 }

@@ -1,8 +1,13 @@
-import { copyFile, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, realpath, rename, rm, rmdir, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { formatBytes, NemotronError } from '@nemotron-convert/core';
+import { CHECKPOINT, claim, clear, MARK, PUBLISH_LOCK, refuseForeign } from './claim.js';
 import { onDisk, syncPath } from './disk.js';
 import { Lock } from './lock.js';
+import { readIfThere } from './whole-file.js';
+
+const RETRY_MS = 300;
 
 /** One of several processes that share a conversion. */
 export interface RankOf {
@@ -16,11 +21,9 @@ export interface StagingOptions {
   /** Discards leftovers instead. */
   readonly fresh: boolean;
   readonly ranks: RankOf | null;
+  /** Whether the target is this very checkpoint already. */
+  readonly isPublished: () => Promise<boolean>;
 }
-
-/** Names the conversion that a directory beside the target belongs to. */
-const MARK = 'conversion-id';
-const CHECKPOINT = 'checkpoint';
 
 /**
  * `<target>.partial`, in which a checkpoint is built:
@@ -30,10 +33,13 @@ const CHECKPOINT = 'checkpoint';
  *     journal, journal-<rank>   finished segments, so that a killed run goes on
  *     done-<rank>          ranks that have finished
  *     checkpoint/          what gets renamed to <target> when everything is on disk
+ *
+ * A target that is a link to a directory is built beside that directory, since only there it can be renamed.
  */
 export class Staging {
   private constructor(
-    readonly target: string,
+    /** The target with links resolved. */
+    readonly place: string,
     readonly work: string,
     readonly options: StagingOptions,
     readonly lock: Lock,
@@ -53,33 +59,45 @@ export class Staging {
 
   /**
    * Opens the work directory: a new one, or what an interrupted run of the same conversion left. Throws TARGET_BUSY
-   * when somebody works in it, RESUME_MISMATCH when it belongs to another conversion, TARGET_EXISTS when it is foreign.
+   * when somebody works in it, RESUME_MISMATCH when it belongs to another conversion, TARGET_EXISTS when it is foreign,
+   * TARGET_MOUNT when nothing can take the target's place.
    */
   static async open(target: string, options: StagingOptions): Promise<Staging> {
-    const work = `${target}.partial`;
+    const place = await placeOf(target);
+    const work = `${place}.partial`;
     return onDisk(work, async () => {
+      await makeRoom(place);
       await mkdir(work, { recursive: true });
-      const entries = await readdir(work);
-      if (
-        entries.length > 0 &&
-        !entries.includes(MARK) &&
-        !entries.every((name) => name.startsWith('lock'))
-      ) {
-        throw new NemotronError('TARGET_EXISTS', `${work} is in the way, and no conversion of ours made it`, {
-          facts: { path: work, entries: entries.slice(0, 5) },
-          hint: `move ${work} away, or choose another megatron_path`,
-        });
-      }
-      const lock = await Lock.take(join(work, `lock${suffix(options.ranks)}`));
+      await refuseForeign(work);
+      const own = suffix(options.ranks);
+      const lock = await Lock.take(join(work, `lock${own}`));
       try {
-        const resumed = await claim(work, options);
-        await mkdir(join(work, CHECKPOINT), { recursive: true });
-        return new Staging(target, work, options, lock, resumed);
+        const resumed = await claim(work, { ...options, suffix: own });
+        return new Staging(place, work, options, lock, resumed);
       } catch (error) {
         await lock.release();
         throw error;
       }
     });
+  }
+
+  /** Whether there is a work directory beside the target. */
+  static async isLeft(target: string): Promise<boolean> {
+    const mark = join(`${await placeOf(target)}.partial`, MARK);
+    return (await stat(mark).catch(() => null)) !== null;
+  }
+
+  /** Clears away what a run that was killed after publishing this conversion has left. False when it is not so. */
+  static async settle(
+    target: string,
+    digest: string,
+    isPublished: () => Promise<boolean>,
+  ): Promise<boolean> {
+    const work = `${await placeOf(target)}.partial`;
+    if ((await readIfThere(join(work, MARK)).catch(() => null)) !== digest) return false;
+    if (!(await isPublished())) return false;
+    await removeWork(work);
+    return true;
   }
 
   async requireSpace(bytes: number): Promise<void> {
@@ -88,8 +106,8 @@ export class Staging {
     if (free >= bytes) return;
     throw new NemotronError(
       'TARGET_NO_SPACE',
-      `${this.target} needs ${formatBytes(bytes)}, and its disk has ${formatBytes(free)} free`,
-      { facts: { path: this.target, needed: bytes, free, deficit: bytes - free } },
+      `${this.place} needs ${formatBytes(bytes)}, and its disk has ${formatBytes(free)} free`,
+      { facts: { path: this.place, needed: bytes, free, deficit: bytes - free } },
     );
   }
 
@@ -98,52 +116,91 @@ export class Staging {
   }
 
   async copyIn(from: string, path: string): Promise<void> {
-    await this.#place(path, (full) => copyFile(from, full));
+    await this.#place(path, async (full) => {
+      // A copy that an earlier run made may be as unwritable as its source.
+      await rm(full, { force: true });
+      await copyFile(from, full);
+    });
   }
 
   /** Notes that this rank has finished. True when it was the last one, and the publishing is up to it. */
-  async finishRank(): Promise<boolean> {
+  async finishRank(signal?: AbortSignal): Promise<boolean> {
     const { ranks } = this.options;
     if (ranks === null) return true;
-    await onDisk(this.work, async () => {
+    try {
       await writeFile(join(this.work, `done-${ranks.rank}`), '');
       await syncPath(this.work);
-    });
-    try {
-      const entries = await readdir(this.work);
-      const done = Array.from({ length: ranks.world }, (_, rank) => entries.includes(`done-${rank}`));
-      return done.every(Boolean) && (await this.#winsPublishing());
+      return await this.#winsPublishing(ranks.world, signal);
     } catch (cause) {
+      if (cause instanceof NemotronError) throw cause;
       // Another rank saw the set complete first, published it and cleared the work away.
-      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return false;
-      throw cause;
+      if (await this.options.isPublished()) return false;
+      return onDisk(this.work, () => Promise.reject(cause));
     }
   }
 
-  /** Two ranks may see the set complete at once; one of them publishes. */
-  async #winsPublishing(): Promise<boolean> {
-    try {
-      await Lock.take(join(this.work, 'lock-publish'));
-      return true;
-    } catch (error) {
-      if (error instanceof NemotronError && error.code === 'TARGET_BUSY') return false;
-      throw error;
+  /** Two ranks may see the set complete at once: one publishes, and the other waits, lest that one dies over it. */
+  async #winsPublishing(world: number, signal?: AbortSignal): Promise<boolean> {
+    while (await this.#allDone(world)) {
+      if (signal?.aborted === true) throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
+      try {
+        const lock = await Lock.take(join(this.work, PUBLISH_LOCK));
+        // Again, under the lock: a rank that starts over takes its mark back.
+        if (await this.#allDone(world)) return true;
+        await lock.release();
+        return false;
+      } catch (error) {
+        if (!(error instanceof NemotronError) || error.code !== 'TARGET_BUSY') throw error;
+        await sleep(RETRY_MS);
+      }
+    }
+    return false;
+  }
+
+  /** Asked by name: a listing may be older than the files in it on a network filesystem. */
+  async #allDone(world: number): Promise<boolean> {
+    await stat(join(this.work, MARK));
+    const names = Array.from({ length: world }, (_, rank) => join(this.work, `done-${rank}`));
+    const found = await Promise.all(names.map((name) => stat(name).catch(() => null)));
+    return found.every((entry) => entry !== null);
+  }
+
+  /** Throws WRITE_FAILED unless these files, relative to the root, are there in full and the work is still ours. */
+  async requireWhole(files: readonly { readonly path: string; readonly bytes: number }[]): Promise<void> {
+    if (!(await this.lock.isHeld())) {
+      throw new NemotronError('WRITE_FAILED', `${this.work} was removed or taken over while it was in use`, {
+        facts: { path: this.work },
+      });
+    }
+    for (const { path, bytes } of files) {
+      const full = join(this.root, path);
+      const found = (await stat(full).catch(() => null))?.size ?? null;
+      if (found === bytes) continue;
+      const what = found === null ? 'is gone' : `has ${found} bytes`;
+      throw new NemotronError(
+        'WRITE_FAILED',
+        `${full} ${what}, expected ${bytes}: something else changed it`,
+        {
+          facts: { path: full, expected: bytes, found },
+        },
+      );
     }
   }
 
   /** Gives the finished checkpoint its name; the rest of the work directory goes. */
   async publish(): Promise<void> {
-    await onDisk(this.target, async () => {
+    await onDisk(this.place, async () => {
       await syncPath(this.root);
-      await rename(this.root, this.target);
-      await syncPath(dirname(this.target));
+      await rename(this.root, this.place);
+      await syncPath(dirname(this.place));
     });
-    await this.discard();
+    // The checkpoint is there: what cannot be cleared away now, another run settles.
+    await this.discard().catch(() => undefined);
   }
 
   /** Puts a checkpoint that did not verify out of the way, and returns where. */
   async reject(): Promise<string> {
-    const rejected = `${this.target}.rejected`;
+    const rejected = `${this.place}.rejected`;
     await onDisk(rejected, async () => {
       await rm(rejected, { recursive: true, force: true });
       await rename(this.root, rejected);
@@ -158,16 +215,19 @@ export class Staging {
   }
 
   async discard(): Promise<void> {
+    await removeWork(this.work);
     await this.lock.release();
-    await rm(this.work, { recursive: true, force: true });
   }
 
   async #place(path: string, write: (full: string) => Promise<void>): Promise<void> {
     const full = join(this.root, path);
     await onDisk(full, async () => {
+      // Never made anew: where it is gone, so is the rest of the checkpoint.
+      await stat(this.root);
       await mkdir(dirname(full), { recursive: true });
       await write(full);
       await syncPath(full);
+      await syncPath(dirname(full));
     });
   }
 }
@@ -176,29 +236,37 @@ function suffix(ranks: RankOf | null): string {
   return ranks === null ? '' : `-${ranks.rank}`;
 }
 
-/** Makes the work directory this conversion's own. True when it already was. */
-async function claim(work: string, { digest, fresh, ranks }: StagingOptions): Promise<boolean> {
-  const path = join(work, MARK);
-  if (fresh && ranks === null) {
-    const own = (await readdir(work)).filter((name) => name !== 'lock');
-    await Promise.all(own.map((name) => rm(join(work, name), { recursive: true, force: true })));
-  }
+async function placeOf(target: string): Promise<string> {
+  return realpath(target).catch(() => target);
+}
+
+/**
+ * Removes an empty directory that stands where the checkpoint is to go. What cannot be removed cannot be replaced at
+ * the end either, as the mount point of a container's volume; better to say so now.
+ */
+async function makeRoom(place: string): Promise<void> {
   try {
-    await writeFile(path, digest, { flag: 'wx' });
-    return false;
+    await rmdir(place);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-    const found = await readFile(path, 'utf8');
-    if (found === digest) return true;
-    if (digest.startsWith(found)) {
-      // A run killed while it wrote the mark has written nothing else.
-      await writeFile(path, digest);
-      return false;
-    }
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return;
+    if (code !== 'EBUSY') throw cause;
+    const inside = join(place, 'megatron');
     throw new NemotronError(
-      'RESUME_MISMATCH',
-      `${work} holds an unfinished conversion ${found.slice(0, 12)}, this one is ${digest.slice(0, 12)}: the source, an option or the version has changed`,
-      { facts: { path: work, expected: digest, found } },
+      'TARGET_MOUNT',
+      `${place} is a mount point: no finished directory can take its place`,
+      {
+        facts: { path: place },
+        hint: `choose a directory inside it, such as megatron_path=${inside}`,
+        cause,
+      },
     );
   }
+}
+
+/** The mark goes last but for the locks: killed on the way, the directory is still known as ours. */
+async function removeWork(work: string): Promise<void> {
+  await clear(work);
+  await rm(join(work, MARK), { force: true });
+  await rm(work, { recursive: true, force: true });
 }

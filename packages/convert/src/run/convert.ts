@@ -11,13 +11,15 @@ import type { Family } from '../models/family.js';
 import { type ConvertOptions, type ResolvedOptions, resolveOptions } from '../options.js';
 import { ITERATION_DIR } from '../output/container.js';
 import { isPublished } from '../output/published.js';
+import { Staging } from '../output/staging.js';
 import { checkTarget, refuseContent } from '../output/target-path.js';
 import type { Drop } from '../plan/collect.js';
 import { conversionDigest, encodePlan } from '../plan/encode.js';
 import type { Plan } from '../plan/types.js';
 import { openSource, type Source } from '../source/open.js';
+import { requireUnchanged } from '../source/unchanged.js';
 import { type Prepared, prepare } from './prepare.js';
-import { writeSideFiles } from './side-files.js';
+import { writeProvenance, writeSideFiles } from './side-files.js';
 import { type Written, writeCheckpoint } from './write.js';
 import { chooseZeroCopy } from './zero-copy.js';
 
@@ -50,6 +52,7 @@ export interface ConvertReport extends Written {
  */
 export async function convert(options: ConvertOptions, context: Context = {}): Promise<ConvertReport> {
   const began = performance.now();
+  const started = new Date();
   const emit = context.onProgress ?? (() => undefined);
   const resolved = resolveOptions(options);
 
@@ -57,7 +60,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   const source = await openSource(resolved.hfModelId, context);
   if (!resolved.keepSource) checkRemovable(source, emit);
   const target = await checkTarget(resolved.megatronPath, source.dir);
-  if (resolved.ranks === null) await refuseContent(target);
+  if (resolved.ranks === null && !(await Staging.isLeft(target))) await refuseContent(target);
 
   emit({ kind: 'phase', phase: 'plan' });
   const zeroCopy = await chooseZeroCopy(resolved.zeroCopy, source, target);
@@ -75,7 +78,9 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
       options: { ...resolved, zeroCopy },
       ...(download === undefined ? {} : { download }),
       complete: async (staging) => {
-        await writeSideFiles(staging, source, prepared, resolved, digest);
+        // Files of the Hub are known by what is in them, and may be gone by now.
+        if (source.weights === undefined) await requireUnchanged(source);
+        await writeSideFiles(staging, source, prepared, resolved, target);
         await writeIndex(plan, staging.root);
         await staging.writeText('latest_checkpointed_iteration.txt', '0');
       },
@@ -86,8 +91,13 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
           : verifyCheckpoint(join(staging.root, ITERATION_DIR), {
               payloads: false,
               plan,
+              sampled: resolved.verify === 'sampled',
               ...(context.signal === undefined ? {} : { signal: context.signal }),
             }),
+      record: (staging, verifySeconds) => {
+        const facts = { digest, started, verifySeconds };
+        return writeProvenance(staging, source, prepared, resolved, facts, context.signal);
+      },
       isPublished: () => isPublished(target, digest),
     },
     context,

@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { dtypeBytes } from '@nemotron-convert/core';
+import { dtypeBytes, NemotronError, type PyMap } from '@nemotron-convert/core';
 import {
   inspectCheckpoint,
   inspectSafetensors,
+  inspectSourceTensor,
   type TensorInfo,
   type TensorStats,
   inspectTensor as tensorStats,
@@ -13,6 +14,17 @@ import { readProvenance } from '../output/provenance.js';
 import { architectureOf } from '../source/architecture.js';
 import { openSource } from '../source/open.js';
 import type { Context } from './convert.js';
+
+const LAYOUT = ['tp', 'pp', 'ep', 'etp'] as const;
+const CONFIG_FACTS = [
+  'model_type',
+  'num_hidden_layers',
+  'hidden_size',
+  'num_attention_heads',
+  'vocab_size',
+  'dtype',
+  'torch_dtype',
+] as const;
 
 export interface InspectedTensor {
   readonly name: string;
@@ -50,15 +62,28 @@ export async function inspect(path: string, context: Context = {}): Promise<Insp
     tensors: [...source.tensors.values()].map(described),
     facts: {
       architecture: architectureOf(source),
+      ...configFacts(source.config),
+      ...(source.hub === undefined ? {} : { commit: source.hub.commit }),
       files: source.files.length,
       tokenizer: source.tokenizer.join(' '),
     },
   };
 }
 
-/** Hash and figures of one tensor of a Megatron checkpoint. Throws CHECKPOINT_INVALID when there is none of that key. */
-export async function inspectTensor(path: string, key: string): Promise<TensorStats> {
-  return tensorStats(await iterationDir(path), key);
+/**
+ * Hash and figures of one tensor of whatever `inspect` reads. Throws CHECKPOINT_INVALID when there is none of that name.
+ */
+export async function inspectTensor(path: string, name: string): Promise<TensorStats> {
+  if (path.endsWith('.safetensors')) return inspectSourceTensor(path, name);
+  if (await isMegatron(path)) return tensorStats(await iterationDir(path), name);
+  const source = await openSource(path);
+  const found = source.tensors.get(name);
+  const file = found && source.files[found.file];
+  if (file !== undefined) return inspectSourceTensor(file.path, name);
+  throw new NemotronError('CHECKPOINT_INVALID', `${source.dir}: no tensor ${name}`, {
+    facts: { path: source.dir, tensor: name },
+    hint: 'see the names with `nemotron inspect`',
+  });
 }
 
 async function inspectMegatron(path: string): Promise<Inspection> {
@@ -80,9 +105,31 @@ async function inspectMegatron(path: string): Promise<Inspection> {
       files: new Set(storage.map(([, , file]) => file)).size,
       ...(record === null
         ? {}
-        : { architecture: record.architecture, source: record.source.id, 'Megatron-Bridge': record.target }),
+        : {
+            architecture: record.architecture,
+            source: record.source.id,
+            ...(record.source.commit === undefined ? {} : { commit: record.source.commit }),
+            'Megatron-Bridge': record.target,
+            dtype: String(record.options.dtype),
+            layout: LAYOUT.map((name) => `${name}=${record.options[name]}`).join(' '),
+            plan: record.planDigest,
+            'written by': `${record.tool.name} ${record.tool.version}`,
+            tokenizer: record.source.tokenizer.map(({ name }) => name).join(' '),
+            verified: record.verification.mode,
+          }),
     },
   };
+}
+
+/** What config.json says of the model's size, in its own words. */
+function configFacts(config: PyMap): Record<string, string> {
+  const found = CONFIG_FACTS.flatMap((name) => {
+    const value = config[name];
+    return typeof value === 'string' || typeof value === 'bigint' || typeof value === 'number'
+      ? [[name, String(value)] as const]
+      : [];
+  });
+  return Object.fromEntries(found);
 }
 
 async function isMegatron(path: string): Promise<boolean> {

@@ -1,14 +1,16 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { loadPlan } from '@nemotron-convert/native';
+import { bufferBytes, loadPlan } from '@nemotron-convert/native';
 import { type ConvertOptions, resolveOptions } from '../options.js';
 import { countCopies } from '../output/provenance.js';
 import { isPublished } from '../output/published.js';
 import { checkTarget, refuseContent } from '../output/target-path.js';
+import type { Cast, Pad } from '../plan/changes.js';
 import type { Drop } from '../plan/collect.js';
 import { conversionDigest, encodePlan } from '../plan/encode.js';
-import { openSource } from '../source/open.js';
+import { openSource, type Source } from '../source/open.js';
 import type { Context } from './convert.js';
+import { type Estimate, estimate, peakMemory } from './estimate.js';
 import { prepare } from './prepare.js';
 import { chooseZeroCopy } from './zero-copy.js';
 
@@ -18,12 +20,16 @@ export interface PlanSummary {
   readonly architecture: string;
   /** The Megatron-Bridge version that would be written for. */
   readonly target: string;
-  /** `missing`: bytes that would be downloaded. */
   readonly source: {
     readonly path: string;
+    /** The commit of a model on the Hub. */
+    readonly commit?: string;
     readonly files: number;
     readonly bytes: number;
+    /** Bytes that would be downloaded. */
     readonly missing: number;
+    /** Tensors by their dtype. */
+    readonly dtypes: Readonly<Record<string, number>>;
   };
   readonly layout: { readonly tp: number; readonly pp: number; readonly ep: number; readonly etp: number };
   readonly output: {
@@ -37,7 +43,12 @@ export interface PlanSummary {
   readonly parameters: number;
   /** Copies by `source dtype → target dtype`. */
   readonly copies: Readonly<Record<string, number>>;
+  readonly casts: readonly Cast[];
   readonly drops: readonly Drop[];
+  readonly pads: readonly Pad[];
+  /** Bytes of memory that the conversion takes at most, buffers and all. */
+  readonly memory: { readonly peak: number; readonly buffers: number };
+  readonly estimate: Estimate | null;
 }
 
 /** Plans a conversion without doing it: every check of the source and the target is made. */
@@ -49,19 +60,33 @@ export async function plan(options: ConvertOptions, context: Context = {}): Prom
   const zeroCopy = await chooseZeroCopy(resolved.zeroCopy, source, path);
   const prepared = prepare(source, resolved, path, zeroCopy !== 'off');
   const encoded = encodePlan(prepared.plan);
-  const { files } = await loadPlan(encoded);
+  const loaded = await loadPlan(encoded);
+  const { files } = loaded;
+  const buffers = bufferBytes(loaded, resolved.threads, resolved.memory);
+  const { casts, pads } = prepared.changes;
   const missing = (await source.weights?.missingBytes(await source.weights.absent())) ?? 0;
   return {
     digest: conversionDigest(encoded, source),
     architecture: prepared.architecture,
     target: prepared.target,
-    source: { path: source.dir, files: source.files.length, bytes: sum(source.files), missing },
+    source: {
+      path: source.dir,
+      ...(source.hub === undefined ? {} : { commit: source.hub.commit }),
+      files: source.files.length,
+      bytes: sum(source.files),
+      missing,
+      dtypes: countDtypes(source),
+    },
     layout: resolved.sizes,
     output: { path, files, bytes: sum(files), free: await freeBytes(path) },
     tensors: prepared.plan.keys.length,
     parameters: prepared.parameters,
     copies: countCopies(prepared.plan),
+    casts,
     drops: prepared.drops,
+    pads,
+    memory: { peak: peakMemory(buffers, encoded.length), buffers },
+    estimate: await estimate(source.files, sum(files)),
   };
 }
 
@@ -73,6 +98,12 @@ export async function isConverted(options: ConvertOptions, context: Context = {}
   const zeroCopy = await chooseZeroCopy(resolved.zeroCopy, source, path);
   const prepared = prepare(source, resolved, path, zeroCopy !== 'off');
   return isPublished(path, conversionDigest(encodePlan(prepared.plan), source));
+}
+
+function countDtypes({ tensors }: Source): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const { dtype } of tensors.values()) counts.set(dtype, (counts.get(dtype) ?? 0) + 1);
+  return Object.fromEntries([...counts].sort());
 }
 
 function sum(files: readonly { readonly bytes: number }[]): number {

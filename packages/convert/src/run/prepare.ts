@@ -16,6 +16,7 @@ import type { Target } from '../models/target.js';
 import type { ResolvedOptions } from '../options.js';
 import { CONTAINERS, ITERATION_DIR } from '../output/container.js';
 import { buildPlan } from '../plan/build.js';
+import { type Changes, changesOf } from '../plan/changes.js';
 import { collect, type Drop } from '../plan/collect.js';
 import { saveIdOf } from '../plan/encode.js';
 import { checkSizes } from '../plan/ranks.js';
@@ -33,6 +34,7 @@ export interface Prepared {
   readonly provider: Fields;
   readonly plan: Plan;
   readonly drops: readonly Drop[];
+  readonly changes: Changes;
   /** Model parameters that the checkpoint holds. */
   readonly parameters: number;
   /** Extra keys of `tokenizer.hf_tokenizer_kwargs` in run_config.yaml. */
@@ -94,6 +96,7 @@ export function prepare(
     provider,
     plan,
     drops,
+    changes: changesOf(mapped),
     parameters,
     tokenizerKwargs: rules.tokenizerKwargs ?? {},
   };

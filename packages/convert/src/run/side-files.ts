@@ -6,27 +6,41 @@ import { runConfig } from '../output/run-config.js';
 import type { Staging } from '../output/staging.js';
 import type { Source } from '../source/open.js';
 import { VERSION } from '../version.js';
+import { hashCheckpoint, hashSource } from './hash-files.js';
 import type { Prepared } from './prepare.js';
 
-/** Everything of a checkpoint that is not written by the engine, but for the tracker. */
+/** Everything of a checkpoint that is not written by the engine, but for the tracker and the record. */
 export async function writeSideFiles(
   staging: Staging,
   source: Source,
   prepared: Prepared,
   options: ResolvedOptions,
-  digest: string,
+  targetPath: string,
 ): Promise<void> {
   const { provider, target, tokenizerKwargs } = prepared;
   // A revision is no part of the id that loaders of the checkpoint can use.
-  const paths = { hfModelId: source.hub?.repo ?? options.hfModelId, save: staging.target };
+  const paths = { hfModelId: source.hub?.repo ?? options.hfModelId, save: targetPath };
   const config = runConfig(provider, target, paths, tokenizerKwargs, options.trustRemoteCode);
   await staging.writeText(`${ITERATION_DIR}/run_config.yaml`, config);
   await staging.writeText(`${ITERATION_DIR}/metadata.json`, JSON.stringify(CONTAINERS[target].metadataJson));
   for (const name of source.tokenizer) {
     await staging.copyIn(join(source.dir, name), `${ITERATION_DIR}/tokenizer/${name}`);
   }
+}
+
+/** conversion.json: the last file, since it tells of all the others. */
+export async function writeProvenance(
+  staging: Staging,
+  source: Source,
+  prepared: Prepared,
+  options: ResolvedOptions,
+  facts: { readonly digest: string; readonly started: Date; readonly verifySeconds: number },
+  signal?: AbortSignal,
+): Promise<void> {
+  const hashes = await hashSource(source, options.hash, signal);
+  const files = await hashCheckpoint(staging.root);
   await staging.writeText(
     PROVENANCE_FILE,
-    provenance({ ...prepared, version: VERSION, digest, source, options }),
+    provenance({ ...prepared, ...facts, version: VERSION, source, hashes, files, options }),
   );
 }

@@ -3,20 +3,24 @@ import { NemotronError } from '@nemotron-convert/core';
 import { type Findings, type LoadedPlan, loadPlan, verifyCheckpoint } from '@nemotron-convert/native';
 import { type ConvertOptions, resolveOptions } from '../options.js';
 import { iterationDir } from '../output/iteration.js';
-import { type Provenance, readProvenance } from '../output/provenance.js';
+import { isIntact, PROVENANCE_FILE, type Provenance, readProvenance } from '../output/provenance.js';
 import { encodePlan } from '../plan/encode.js';
 import { openSource } from '../source/open.js';
 import { bringWeights } from './bring.js';
 import type { Context } from './convert.js';
+import { changedFiles } from './hash-files.js';
 import { prepare } from './prepare.js';
 
-export const VERIFY_MODES = ['structural', 'full'] as const;
+export const VERIFY_MODES = ['structural', 'sampled', 'full'] as const;
 export type VerifyMode = (typeof VERIFY_MODES)[number];
 
 export interface VerifyOptions extends Context {
   /** A checkpoint or one of its iteration directories. */
   readonly path: string;
-  /** Structural: index, headers, coverage and CRCs. Full: every element is derived from the source again. */
+  /**
+   * Structural: index, headers, coverage and CRCs. Full: every byte of the data files is derived from the source again.
+   * Sampled: both ends and a place between them of every chunk.
+   */
   readonly mode?: VerifyMode;
   /** The source of a full verification; default is the one that conversion.json names. */
   readonly against?: string;
@@ -35,23 +39,36 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const began = performance.now();
   const path = await iterationDir(options.path);
   const mode = options.mode ?? (options.against === undefined ? 'structural' : 'full');
-  const plan = mode === 'full' ? await planAgain(path, options) : undefined;
+  const plan = mode === 'structural' ? undefined : await planAgain(path, options);
   const { signal } = options;
   const findings = await verifyCheckpoint(path, {
-    ...(plan === undefined ? {} : { plan }),
+    ...(plan === undefined ? {} : { plan, sampled: mode === 'sampled' }),
     ...(signal === undefined ? {} : { signal }),
   });
-  return { path, mode, ...findings, seconds: (performance.now() - began) / 1000 };
+  const faults = [...findings.faults, ...(mode === 'full' ? await sideFaults(path) : [])];
+  return { path, mode, ...findings, faults, seconds: (performance.now() - began) / 1000 };
+}
+
+/** What is wrong with the files around the data, as far as a record tells what they were. */
+async function sideFaults(path: string): Promise<string[]> {
+  const record = await readProvenance(path);
+  if (record === null) return [];
+  const own = (await isIntact(path, record)) ? [] : [`${PROVENANCE_FILE} is not the file that was written`];
+  return [...own, ...(await changedFiles(dirname(path), record.files))];
 }
 
 async function planAgain(path: string, options: VerifyOptions): Promise<LoadedPlan> {
   const record = await readProvenance(path);
   const source = options.against ?? (record === null ? undefined : recordedSource(record));
   if (source === undefined) {
-    throw new NemotronError('OPTION_INVALID', `a full verification of ${path} needs its source`, {
-      facts: { path },
-      hint: 'name it with --against HF_DIR',
-    });
+    throw new NemotronError(
+      'OPTION_INVALID',
+      `a ${options.mode ?? 'full'} verification of ${path} needs its source`,
+      {
+        facts: { path },
+        hint: 'name it with --against HF_DIR',
+      },
+    );
   }
   const resolved = resolveOptions({
     hfModelId: source,

@@ -34,6 +34,8 @@ export interface Writing {
   readonly complete: (staging: Staging) => Promise<void>;
   /** Looks for faults in what is about to be published. */
   readonly check: (staging: Staging) => Promise<Findings>;
+  /** Writes what tells of the rest, once that was found sound. */
+  readonly record?: (staging: Staging, verifySeconds: number) => Promise<void>;
   /** Whether the target is this very checkpoint already, written by other ranks. */
   readonly isPublished: () => Promise<boolean>;
 }
@@ -75,11 +77,10 @@ const NOTHING: Written = {
  * appears whole or not at all, and the same call goes on from what an interrupted one has done.
  */
 export async function writeCheckpoint(writing: Writing, context: Context): Promise<Written> {
-  const { options, target, isPublished } = writing;
+  const { options, isPublished } = writing;
   if (options.ranks === null) return work(writing, context);
   // No work is left, and no failure counts, once the other ranks have published the checkpoint.
   if (await isPublished()) return NOTHING;
-  await refuseContent(target);
   try {
     return await work(writing, context);
   } catch (error) {
@@ -93,7 +94,11 @@ async function work(writing: Writing, context: Context): Promise<Written> {
   const emit = context.onProgress ?? (() => undefined);
   const bytes = plan.files.reduce((sum, file) => sum + file.bytes, 0);
   context.admit?.(bytes);
-  const staging = await Staging.open(target, { digest, fresh: options.fresh, ranks: options.ranks });
+  const { isPublished } = writing;
+  if (await Staging.settle(target, digest, isPublished)) return { ...NOTHING, published: true };
+  await refuseContent(target);
+  const { fresh, ranks } = options;
+  const staging = await Staging.open(target, { digest, fresh, ranks, isPublished });
   try {
     await requireSpace(staging, staging.resumed ? 0 : bytes, download);
     emit({ kind: 'phase', phase: 'convert' });
@@ -103,12 +108,14 @@ async function work(writing: Writing, context: Context): Promise<Written> {
       : executeFetching(round, download.weights, { ...download, signal: context.signal }));
     let verifySeconds = 0;
     emit({ kind: 'phase', phase: 'publish' });
-    const published = await staging.finishRank();
+    const published = await staging.finishRank(context.signal);
     if (published) {
       await writing.complete(staging);
       verifySeconds = await verifyStaged(writing, staging, context);
+      await writing.record?.(staging, verifySeconds);
       if (context.signal?.aborted === true)
         throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
+      await staging.requireWhole(plan.files);
       await staging.publish();
     } else if (await writing.isPublished()) {
       // A rank that came after the publishing has made a work directory that nobody needs.

@@ -38,6 +38,7 @@ export function readOptions(
       ranks: layout === 'single' ? null : ranks,
       ...optional(settings),
       ...extensionOptions(settings, extensions, EXTENSION_NAMES),
+      origins: originsOf(settings, extensions),
     },
     idle: layout === 'single' && ranks !== null && ranks.rank > 0 ? ranks.rank : null,
     notes,
@@ -63,8 +64,31 @@ function optional(settings: Settings): Partial<ConvertOptions> {
   };
 }
 
+/** Other names of parameters, the stronger first. */
+const ALIASES: Readonly<Record<string, readonly string[]>> = {
+  hf_model_id: ['hf_model_id', 'hf_model'],
+  dtype: ['dtype', 'torch_dtype'],
+  ep: ['ep', 'expert_model_parallel_size'],
+  etp: ['etp', 'expert_tensor_parallel_size'],
+};
+const PLACED = ['hf_model_id', 'megatron_path', 'dtype', 'tp', 'pp', 'ep', 'etp', 'trust_remote_code'];
+
+/** Where the parameters were chosen that somebody chose. */
+function originsOf(settings: Settings, extensions: readonly Parameter[]): Record<string, string> {
+  const names = [...PLACED, ...extensions.map(({ name }) => name)];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const keys = (ALIASES[name] ?? [name]).filter((key) => settings.get(key) !== null);
+      const key = keys.find((given) => settings.isOverride(given)) ?? keys[0];
+      const place = key === undefined ? undefined : settings.placeOf(key);
+      return place === undefined ? [] : [[name, place] as const];
+    }),
+  );
+}
+
 const EXTENSION_NAMES: Readonly<Record<string, keyof ConvertOptions>> = {
   fresh: 'fresh',
+  hash: 'hash',
   keep_source: 'keepSource',
   memory: 'memory',
   read_mode: 'readMode',

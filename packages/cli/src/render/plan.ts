@@ -1,0 +1,64 @@
+import type { PlanSummary } from '@nemotron-convert/convert';
+import { formatBytes } from '@nemotron-convert/core';
+
+type Row = readonly [name: string, text: string];
+
+/** A plan on one screen; `verbose` adds the names behind the counts. */
+export function planText(summary: PlanSummary, verbose: boolean): string {
+  const { source, output, layout, memory, estimate } = summary;
+  const sizes = Object.entries(layout).map(([name, size]) => `${name}=${size}`);
+  const dtypes = Object.entries(source.dtypes).map(([dtype, count]) => `${count} x ${dtype}`);
+  const commit = source.commit === undefined ? '' : ` at ${source.commit}`;
+  const download = source.missing === 0 ? '' : `, ${formatBytes(source.missing)} of it to download`;
+  const fit = output.free >= output.bytes ? '' : `: ${formatBytes(output.bytes - output.free)} too little`;
+  const rows: readonly Row[] = [
+    [
+      'source',
+      `${source.path}${commit} (${source.files} files, ${formatBytes(source.bytes)}${download}; ${dtypes.join(', ')})`,
+    ],
+    ['model', `${summary.architecture}, ${summary.parameters.toLocaleString('en')} parameters`],
+    ['writes for', `Megatron-Bridge ${summary.target}, ${sizes.join(' ')}`],
+    ['target', `${output.path} (${output.files.length} files, ${formatBytes(output.bytes)})`],
+    ...listed(
+      verbose,
+      output.files.map(({ path, bytes }) => `${path} ${formatBytes(bytes)}`),
+    ),
+    ['tensors', String(summary.tensors)],
+    ...Object.entries(summary.copies).map(([pair, count]): Row => ['copies', `${count} x ${pair}`]),
+    ...changes(summary, verbose),
+    ['memory', `at most ${formatBytes(memory.peak)}, ${formatBytes(memory.buffers)} of it buffers`],
+    ['free disk', `${formatBytes(output.free)}${fit}`],
+    ['time', estimate === null ? 'unknown' : timeText(estimate)],
+    ['plan', summary.digest],
+  ];
+  return `${rows.map(([name, text]) => `${name.padEnd(11)}${text}\n`).join('')}nothing written\n`;
+}
+
+function changes({ casts, drops, pads }: PlanSummary, verbose: boolean): Row[] {
+  return [
+    ...(casts.length === 0 ? [['casts', 'none'] as const] : []),
+    ...casts.flatMap(({ from, to, tensors }): Row[] => [
+      ['casts', `${tensors.length} tensors from ${from} to ${to}`],
+      ...listed(verbose, tensors),
+    ]),
+    ...(drops.length === 0 ? [['left out', 'nothing'] as const] : []),
+    ...drops.flatMap(({ tensors, reason }): Row[] => [
+      ['left out', `${tensors.length}: ${reason}`],
+      ...listed(verbose, tensors),
+    ]),
+    ['pads', pads.length === 0 ? 'none' : `${pads.length} tensors end in zeros`],
+    ...listed(
+      verbose,
+      pads.map(({ key, shape, elements }) => `${key} [${shape.join(', ')}]: ${elements} elements`),
+    ),
+  ];
+}
+
+function listed(verbose: boolean, names: readonly string[]): Row[] {
+  return verbose ? names.map((name) => ['', `  ${name}`]) : [];
+}
+
+function timeText({ seconds, readRate }: NonNullable<PlanSummary['estimate']>): string {
+  const told = seconds < 1 ? 'under a second' : `about ${Math.round(seconds).toLocaleString('en')} s`;
+  return `${told}, at the ${formatBytes(readRate)}/s at which the source is read now`;
+}

@@ -1,0 +1,102 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { atCall, type CliResult, convertStep } from '../support/cli.js';
+import { FIXTURES } from '../support/golden.js';
+import { hashTree } from '../support/tree.js';
+
+/** Enough for every change; NEMOTRON_KILL_STRIDE=1 dies at every call. */
+const STRIDE = Number(process.env['NEMOTRON_KILL_STRIDE'] ?? 9);
+/** More calls than a conversion makes. */
+const MOST = 400;
+
+const dir = mkdtempSync(join(tmpdir(), 'nemotron-kill-call-'));
+const target = join(dir, 'megatron');
+const partial = `${target}.partial`;
+const words = { hf_model_id: join(FIXTURES, 'llama'), megatron_path: target };
+let want: Map<string, string>;
+
+const clear = (): void => {
+  rmSync(target, { recursive: true, force: true });
+  rmSync(partial, { recursive: true, force: true });
+};
+const run = (env: Record<string, string> = {}): Promise<CliResult> => convertStep(words, { env });
+/** A run that dies at a call that changes files. */
+const dying = (moment: number, when: string, env: Record<string, string> = {}): Promise<CliResult> =>
+  run({ ...env, ...atCall(`${moment} ${when}`) });
+const rank = (n: number): Record<string, string> => ({ RANK: String(n), WORLD_SIZE: '2' });
+
+beforeAll(async () => {
+  expect((await run()).exit).toBe(0);
+  want = hashTree(target);
+  clear();
+}, 120_000);
+afterEach(clear);
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** The target is whole or absent, and the same command finishes what is left. */
+async function finishes(label: string): Promise<void> {
+  const wasThere = existsSync(target);
+  if (wasThere) expect(hashTree(target), label).toEqual(want);
+  if (!wasThere || existsSync(partial)) {
+    const again = await run();
+    expect([label, again.exit, again.stderr.match(/error.*/)?.[0]]).toEqual([label, 0, undefined]);
+  }
+  expect(hashTree(target), label).toEqual(want);
+  expect(existsSync(partial), label).toBe(false);
+}
+
+describe('a conversion killed at a call that changes files', () => {
+  for (const when of ['before', 'after']) {
+    test(
+      `${when} it is made`,
+      async () => {
+        let moment = 1;
+        for (; moment < MOST; moment += STRIDE) {
+          const { signal } = await dying(moment, when);
+          if (signal !== 'SIGKILL') break;
+          await finishes(`call ${moment}`);
+          clear();
+        }
+        expect(moment).toBeGreaterThan(STRIDE);
+        expect(moment).toBeLessThan(MOST);
+      },
+      MOST * 10_000,
+    );
+  }
+
+  test(
+    'is finished when it is killed again, at another call',
+    async () => {
+      for (let moment = 3; moment < MOST; moment += 4 * STRIDE) {
+        if ((await dying(moment, 'after')).signal !== 'SIGKILL') break;
+        if (!existsSync(target)) await dying(moment + 7, 'before');
+        await finishes(`call ${moment}`);
+        clear();
+      }
+    },
+    MOST * 10_000,
+  );
+
+  test(
+    'as one of two ranks, leaves the other able to publish',
+    async () => {
+      await Promise.all([run(rank(0)), run(rank(1))]);
+      const split = hashTree(target);
+      clear();
+      for (let moment = 1; moment < MOST; moment += 2 * STRIDE) {
+        const [dead] = await Promise.all([dying(moment, 'after', rank(0)), run(rank(1))]);
+        if (dead.signal !== 'SIGKILL') break;
+        if (existsSync(target)) expect(hashTree(target)).toEqual(split);
+        else {
+          const both = await Promise.all([run(rank(0)), run(rank(1))]);
+          expect([moment, ...both.map(({ exit }) => exit)]).toEqual([moment, 0, 0]);
+        }
+        expect(hashTree(target), `call ${moment}`).toEqual(split);
+        clear();
+      }
+    },
+    MOST * 10_000,
+  );
+});
