@@ -1,9 +1,9 @@
 //! The calls that cross the border.
 
 use crate::error::Failure;
-use crate::options::{BindingExecuteOptions, BindingProgress, MEMORY};
+use crate::options::{BindingExecuteOptions, BindingProgress};
 use crate::settle::{on_thread, settle};
-use ckpt_engine::{Control, FileLayout, Plan, Prepared, can_clone, execute, index};
+use ckpt_engine::{Control, FileLayout, Plan, Prepared, can_clone, default_memory, execute, index};
 use ckpt_safetensors::{TensorInfo, read_header};
 use ckpt_tensor::Dtype;
 use napi::bindgen_prelude::{AbortSignal, Buffer, Env, External, Object};
@@ -108,7 +108,7 @@ pub fn plan_files(plan: &BindingPlan) -> String {
 /// Bytes of buffers that an execution with these options takes.
 #[napi]
 pub fn plan_memory(plan: &BindingPlan, threads: Option<u32>, memory: Option<f64>) -> f64 {
-    let memory = memory.map_or(MEMORY, |bytes| bytes as usize);
+    let memory = memory.map_or_else(default_memory, |bytes| bytes as usize);
     plan.buffer_bytes(threads.map(|threads| threads as usize), memory) as f64
 }
 

@@ -5,9 +5,6 @@ use ckpt_engine::{Compute, JournalOptions, ReadMode, Sharing, WriteMode, default
 use napi_derive::napi;
 use std::path::PathBuf;
 
-/// The default budget for buffers.
-pub const MEMORY: usize = 256 << 20;
-
 #[napi(object)]
 pub struct BindingExecuteOptions {
     pub root: String,

@@ -88,11 +88,7 @@ export class Staging {
   }
 
   /** Clears away what a run that was killed after publishing this conversion has left. False when it is not so. */
-  static async settle(
-    target: string,
-    digest: string,
-    isPublished: () => Promise<boolean>,
-  ): Promise<boolean> {
+  static async settle(target: string, digest: string, isPublished: () => Promise<boolean>): Promise<boolean> {
     const work = `${await placeOf(target)}.partial`;
     if ((await readIfThere(join(work, MARK)).catch(() => null)) !== digest) return false;
     if (!(await isPublished())) return false;
