@@ -2,7 +2,7 @@ export type { OnProgress, ProgressEvent } from '@nemotron-convert/core';
 export { type EventStream, NemotronError, streamEvents } from '@nemotron-convert/core';
 export { requireEngine, type TensorStats } from '@nemotron-convert/native';
 export { findAdapter } from './adapter/find.js';
-export type { ExportOptions, ExportOptions } from './export-options.js';
+export type { ExportOptions } from './export-options.js';
 export type {
   ConfigRules,
   DropRule,
