@@ -2,7 +2,7 @@
 
 mod support;
 
-use ckpt_engine::{Checkpoint, Options, ReadMode, Sharing, WriteMode, verify_against, verify_written};
+use ckpt_engine::{Checkpoint, Depth, Options, ReadMode, Sharing, WriteMode, verify_against, verify_written};
 use ckpt_torch_dist::{Value, save_object};
 use serde_json::json;
 use std::sync::atomic::AtomicBool;
@@ -127,7 +127,8 @@ fn shared_blocks_hold_the_same_tensors() {
             shared.push((sharing, report.bytes_shared));
             assert!(verify_written(&prepared, &case.root()).unwrap().faults.is_empty());
             let checkpoint = Checkpoint::open(&case.root().join("iter_0000000")).unwrap();
-            let findings = verify_against(&checkpoint, &prepared, 2, &AtomicBool::new(false)).unwrap();
+            let findings =
+                verify_against(&checkpoint, &prepared, Depth::Full, 2, &AtomicBool::new(false)).unwrap();
             assert_eq!(findings.faults, Vec::<String>::new());
             let straight = checkpoint.headers.iter().flatten().next().unwrap();
             let source = case.plan["tensors"][0]["begin"].as_u64().unwrap();
