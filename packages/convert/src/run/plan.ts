@@ -48,6 +48,7 @@ export interface PlanSummary {
   readonly pads: readonly Pad[];
   /** Bytes of memory that the conversion takes at most, buffers and all. */
   readonly memory: { readonly peak: number; readonly buffers: number };
+  /** Null where the source is not here yet, so that its disk cannot be tried. */
   readonly estimate: Estimate | null;
 }
 
@@ -86,7 +87,7 @@ export async function plan(options: ConvertOptions, context: Context = {}): Prom
     drops: prepared.drops,
     pads,
     memory: { peak: peakMemory(buffers, encoded.length), buffers },
-    estimate: await estimate(source.files, sum(files)),
+    estimate: missing === 0 ? await estimate(source.files, sum(files)) : null,
   };
 }
 
