@@ -74,7 +74,8 @@ async function claimLocked(work: string, { digest, fresh, suffix }: Claim): Prom
 /** A rank that begins again is not done any more; not while another one is publishing what it has done. */
 async function restart(work: string, suffix: string, fresh: boolean): Promise<void> {
   if (suffix === '') return;
-  const lock = await Lock.take(join(work, PUBLISH_LOCK));
+  // Who publishes took the set for complete with this rank's old mark in it: it is published soon, and this fails.
+  const lock = await whenFree(join(work, PUBLISH_LOCK));
   try {
     await rm(join(work, `done${suffix}`), { force: true });
     if (fresh) await rm(join(work, `journal${suffix}`), { force: true });
@@ -95,7 +96,7 @@ export async function clear(work: string): Promise<void> {
   for (const name of [...notes, ...rest]) await rm(join(work, name), { recursive: true, force: true });
 }
 
-/** Waits for another process of the same job to finish its claim. */
+/** Waits for another process of the same job to finish its claim, or its publishing. */
 async function whenFree(path: string): Promise<Lock> {
   for (;;) {
     try {
