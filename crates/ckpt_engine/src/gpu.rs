@@ -15,7 +15,7 @@ pub enum Compute {
     Cpu,
     /// GPUs by the driver's numbers; workers are spread over them.
     Cuda(Vec<usize>),
-    /// All GPUs where they are faster, else the CPU.
+    /// What is fastest: on every machine that was measured the CPU, see docs/performance.md.
     Auto,
 }
 
@@ -25,18 +25,13 @@ pub struct Gpus(Vec<Device>);
 
 impl Gpus {
     /// Errors: `Gpu` when a GPU was asked for that cannot be used.
-    pub fn open(compute: &Compute, profitable: impl FnOnce() -> bool) -> Result<Gpus, Error> {
-        let ordinals = match compute {
-            Compute::Cpu => return Ok(Gpus::default()),
-            Compute::Cuda(ordinals) => ordinals.clone(),
-            Compute::Auto if profitable() => (0..ckpt_cuda::device_count().unwrap_or(0)).collect(),
-            Compute::Auto => return Ok(Gpus::default()),
-        };
-        let opened: Result<Vec<Device>, _> = ordinals.into_iter().map(Device::open).collect();
-        match opened {
-            // Nobody asked for the GPU that cannot be used.
-            Err(_) if *compute == Compute::Auto => Ok(Gpus::default()),
-            opened => Ok(Gpus(opened?)),
+    pub fn open(compute: &Compute) -> Result<Gpus, Error> {
+        match compute {
+            Compute::Cpu | Compute::Auto => Ok(Gpus::default()),
+            Compute::Cuda(ordinals) => {
+                let opened: Result<Vec<Device>, _> = ordinals.iter().map(|&at| Device::open(at)).collect();
+                Ok(Gpus(opened?))
+            }
         }
     }
 

@@ -130,7 +130,7 @@ pub fn execute_on(
 ) -> Result<Report, Error> {
     let began = Instant::now();
     let Prepared { checked, layout } = prepared;
-    let gpus = Gpus::open(&options.compute, || false)?;
+    let gpus = Gpus::open(&options.compute)?;
     let sources = open_sources(disk, checked, options)?;
     let journal = options.journal.as_ref().map(|journal| {
         Journal::open(&options.root.join(&journal.path), &journal.digest, segment_size(layout))
