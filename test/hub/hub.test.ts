@@ -35,7 +35,8 @@ const FILES: Record<string, FakeFile> = {
   'config.json': text('{"architectures":["LlamaForCausalLM"]}'),
   'generation_config.json': text('{}'),
   'tokenizer.json': text('{"version":"1.0"}'),
-  'tokenizer_config.json': text('{}'),
+  // Equal contents would share a blob, which is asked for once.
+  'tokenizer_config.json': text('{"model_max_length":64}'),
   'chat_template.jinja': text('{{ x }}'),
   'model.safetensors.index.json': text(INDEX),
   'model-00001-of-00002.safetensors': weights(300_000, 1),
