@@ -1,4 +1,5 @@
-import { DTYPES } from '@nemotron-convert/core';
+import { DTYPES, memo } from '@nemotron-convert/core';
+import type { SourceTensor } from '../source/tensor.js';
 import { product } from './box.js';
 import type { Mapped } from './collect.js';
 
@@ -30,19 +31,34 @@ const TORCH = new Map(DTYPES.map((row) => [row.safetensors as string, row.torch 
 export function changesOf(mapped: readonly Mapped[]): Changes {
   const casts = new Map<string, { from: string; to: string; tensors: string[] }>();
   const pads: Pad[] = [];
+  const covered = new Map<Mapped['boxes'], Covered>();
   for (const { param, dtype, tensors, boxes } of mapped) {
-    const used = new Set(boxes.map(({ source }) => source));
-    for (const [at, tensor] of tensors.entries()) {
-      // Scales are read, too, but no element of the checkpoint is one of theirs.
-      if (!used.has(at) || TORCH.get(tensor.dtype) === dtype) continue;
+    const { sources, elements } = memo(covered, boxes, () => coveredBy(boxes));
+    // Scales are read, too, but no element of the checkpoint is one of theirs.
+    for (const source of sources) {
+      const tensor = tensors[source] as SourceTensor;
+      if (TORCH.get(tensor.dtype) === dtype) continue;
       const pair = `${tensor.dtype} ${dtype}`;
       const known = casts.get(pair) ?? { from: tensor.dtype, to: dtype, tensors: [] };
       casts.set(pair, known);
       known.tensors.push(tensor.name);
     }
-    const missing = product(param.shape) - boxes.reduce((sum, { size }) => sum + product(size), 0);
+    const missing = product(param.shape) - elements;
     if (missing > 0) pads.push({ key: param.key, shape: param.shape, elements: missing });
   }
   for (const cast of casts.values()) cast.tensors = [...new Set(cast.tensors)];
   return { casts: [...casts.values()], pads };
+}
+
+/** The sources of boxes, and how many elements these fill. */
+interface Covered {
+  readonly sources: readonly number[];
+  readonly elements: number;
+}
+
+function coveredBy(boxes: Mapped['boxes']): Covered {
+  return {
+    sources: [...new Set(boxes.map(({ source }) => source))].sort((a, b) => a - b),
+    elements: boxes.reduce((sum, { size }) => sum + product(size), 0),
+  };
 }

@@ -84,7 +84,8 @@ export function collect(input: CollectInput): Collected {
     }
     if (found.length === needs.length) {
       const filled = dequantizer.dequantize(found, boxes);
-      for (const scale of filled.tensors.slice(found.length)) used.add(scale);
+      for (let at = found.length; at < filled.tensors.length; at += 1)
+        used.add(filled.tensors[at] as SourceTensor);
       const own = param.keepFloat32 ? 'float32' : dtype;
       const filling = fill === undefined ? {} : { fill };
       mapped.push({ param, kind, dtype: own, tensors: filled.tensors, boxes: filled.boxes, ...filling });

@@ -25,7 +25,7 @@ export class Dequantizer {
   readonly #all: ReadonlyMap<string, SourceTensor>;
   readonly #block: BlockSize;
   /** Boxes with their operations, by the boxes and by which sources have scales: parameters of a kind share them. */
-  readonly #known = new Map<readonly Box<number>[], Map<string, readonly Box<number>[]>>();
+  readonly #known = new Map<readonly Box<number>[], Filled[]>();
 
   constructor(all: ReadonlyMap<string, SourceTensor>, block: BlockSize) {
     this.#all = all;
@@ -42,12 +42,25 @@ export class Dequantizer {
     const scales = tensors.map((tensor) =>
       tensor.dtype === FLOAT8 ? out.push(blockScale(tensor, this.#all, this.#block)) - 1 : null,
     );
-    const ofBoxes = memo(this.#known, boxes, () => new Map<string, readonly Box<number>[]>());
     const columns = tensors.map(({ shape }) => shape[1] as number);
-    const key = `${scales.join()};${columns.join()}`;
-    const filled = memo(ofBoxes, key, () => withScales(boxes, scales, columns, this.#block));
+    const ofBoxes = memo(this.#known, boxes, (): Filled[] => []);
+    const known = ofBoxes.find((one) => isSame(one.scales, scales) && isSame(one.columns, columns));
+    if (known !== undefined) return { tensors: out, boxes: known.boxes };
+    const filled = withScales(boxes, scales, columns, this.#block);
+    ofBoxes.push({ scales, columns, boxes: filled });
     return { tensors: out, boxes: filled };
   }
+}
+
+/** Boxes with their operations, and what they were made for: positions of scales and columns, for each source. */
+interface Filled {
+  readonly scales: readonly (number | null)[];
+  readonly columns: readonly number[];
+  readonly boxes: readonly Box<number>[];
+}
+
+function isSame<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i]);
 }
 
 function withScales(
@@ -80,9 +93,11 @@ function blockScale(
       },
     );
   }
-  const expected = shape.map((extent, d) => Math.ceil(extent / (block[d] ?? 1)));
-  const same = shape.length === 2 && expected.every((extent, d) => extent === scale.shape[d]);
-  if (same && scale.shape.length === 2) return scale;
+  const blocks = (d: number): number => Math.ceil((shape[d] ?? 1) / (block[d] ?? 1));
+  const { shape: found } = scale;
+  if (shape.length === 2 && found.length === 2 && found[0] === blocks(0) && found[1] === blocks(1))
+    return scale;
+  const expected = shape.map((_, d) => blocks(d));
   throw new NemotronError(
     'SOURCE_TENSOR_SHAPE',
     `${scaleName} is [${scale.shape.join(', ')}], but ${name} of [${shape.join(', ')}] in blocks of [${block.join(', ')}] needs [${expected.join(', ')}]`,

@@ -97,7 +97,7 @@ async function layOut(
   const stored = [...base.tensors].map(
     ([name, { file }]) => [name, basename(base.files[file]?.path ?? '')] as const,
   );
-  const fileOf = new Map(index === null ? stored : Object.entries(index));
+  const fileOf = index ?? new Map(stored);
   const indexMetadata = index === null ? null : await readIndexMetadata(base.dir);
   const shards = shardLike(outputs, { fileOf, indexMetadata });
   const sources = files.map(({ path, bytes }) => ({ path, bytes }));

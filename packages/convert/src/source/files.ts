@@ -45,7 +45,7 @@ function codeOf(path: string): ErrorCode {
 }
 
 /** What an index says: tensor name → file name. */
-export type WeightMap = Readonly<Record<string, string>>;
+export type WeightMap = ReadonlyMap<string, string>;
 
 /** The weight map of a source's index. Null when the source has none. */
 export async function readIndex(dir: string, names: ReadonlySet<string>): Promise<WeightMap | null> {
@@ -53,13 +53,15 @@ export async function readIndex(dir: string, names: ReadonlySet<string>): Promis
   const path = join(dir, INDEX);
   const map = (await parseIndex(path))?.weight_map;
   if (!isRecord(map)) throw invalidIndex(path, 'weight_map is not a map');
+  const files = new Map<string, string>();
   for (const [tensor, file] of Object.entries(map)) {
     if (typeof file !== 'string') throw invalidIndex(path, `weight_map.${tensor} is not a file name`);
     if (file === '' || file.includes('/') || file.includes('\\') || file === '..') {
       throw invalidIndex(path, `weight_map.${tensor} names ${file}, which is outside the directory`);
     }
+    files.set(tensor, file);
   }
-  return map as WeightMap;
+  return files;
 }
 
 /** The `metadata` of a source's index, as it is there. */
@@ -88,7 +90,7 @@ function invalidIndex(path: string, found: string): NemotronError {
 /** The weight files to read, in name order. Throws when there are none, or when the index names absent ones. */
 export function weightFiles(dir: string, names: ReadonlySet<string>, index: WeightMap | null): string[] {
   if (index !== null) {
-    const files = [...new Set(Object.values(index))].sort();
+    const files = [...new Set(index.values())].sort();
     const absent = files.filter((file) => !names.has(file));
     if (absent.length > 0) {
       throw new NemotronError(

@@ -152,7 +152,7 @@ async function cached(id: HubId, cache: ModelCache, why: string, described: bool
   if (commit !== undefined && dir !== undefined && names?.has('config.json') === true) {
     if (described) return { dir, commit };
     const index = await readIndex(dir, names);
-    const isComplete = Object.values(index ?? {}).every((file) => names.has(file));
+    const isComplete = [...(index?.values() ?? [])].every((file) => names.has(file));
     const hasWeights = [...names].some((name) => name.endsWith('.safetensors'));
     if (isComplete && hasWeights) return { dir, commit };
   }

@@ -178,7 +178,7 @@ export async function readConfig(dir: string, names: ReadonlySet<string>, path: 
 }
 
 function checkIndex(dir: string, index: WeightMap | null, tensors: ReadonlyMap<string, SourceTensor>): void {
-  const absent = Object.keys(index ?? {}).filter((name) => !tensors.has(name));
+  const absent = [...(index?.keys() ?? [])].filter((name) => !tensors.has(name));
   if (absent.length === 0) return;
   throw new NemotronError(
     'SOURCE_INDEX_INVALID',

@@ -33,17 +33,14 @@ export async function openReference(hfModelId: string, context: SourceContext = 
   const configPath = join(dir, 'config.json');
   const config = await readConfig(dir, names, configPath);
   const index = await readIndex(dir, names);
-  const isHere = index === null || Object.values(index).every((file) => names.has(file));
+  const isHere = index === null || [...index.values()].every((file) => names.has(file));
   const weights =
     located.weights?.files.map(({ name }) => name) ?? (isHere ? weightFiles(dir, names, index) : []);
   const paths = weights.map((name) => join(dir, name));
   const headers = await (located.weights?.headers(context.signal) ?? inspectSafetensors(paths));
   const tensors = tensorsOf(headers);
-  const fileOf = new Map(
-    index === null
-      ? [...tensors.values()].map(({ name, file }) => [name, weights[file] as string])
-      : Object.entries(index),
-  );
+  const fileOf =
+    index ?? new Map([...tensors.values()].map(({ name, file }) => [name, weights[file] as string]));
   const indexMetadata = index === null ? null : await readIndexMetadata(dir);
   const shards = fileOf.size === 0 ? null : { fileOf, indexMetadata };
   return { ...located, configPath, config, names, tensors, shards, families };
