@@ -10,6 +10,8 @@ import { CHECKPOINTS, FOLDERS, INDICES, SAFETENSORS } from '../support/hostile-f
 const MEMORY = 100 * 2 ** 20;
 /** For all files together, with whatever else the machine does: one that hangs or grinds shows. */
 const TIMEOUT = 120_000;
+/** Of the processor for one file: unlike time on a clock it does not grow with what else the machine does. */
+const SECONDS = 1;
 const HEAP = '--max-old-space-size=64';
 
 const dir = mkdtempSync(join(tmpdir(), 'nemotron-hostile-'));
@@ -44,11 +46,12 @@ test('each of the hostile files is an error, in little memory and time', async (
   const reader = join(ROOT, 'test/support/read-hostile.js');
   const out = execFileSync(process.execPath, [HEAP, reader, list, sound], { timeout: TIMEOUT, cwd: ROOT });
   const { outcomes, growth } = JSON.parse(out.toString()) as {
-    readonly outcomes: Readonly<Record<string, string>>;
+    readonly outcomes: Readonly<Record<string, { readonly came: string; readonly seconds: number }>>;
     readonly growth: number;
   };
   const wrong = Object.entries(outcomes).filter(
-    ([, outcome]) => !/^(SOURCE|CHECKPOINT)_|^READ_FAILED$|^faults$/.test(outcome),
+    ([, { came, seconds }]) =>
+      !/^(SOURCE|CHECKPOINT)_|^READ_FAILED$|^faults$/.test(came) || seconds >= SECONDS,
   );
   expect(wrong).toEqual([]);
   expect(growth).toBeLessThan(MEMORY);

@@ -1,5 +1,5 @@
-// Reads every path of a file list as a user would, and tells what came of each, then how much memory it took: run by
-// test/fault/hostile.test.ts with little memory and time.
+// Reads every path of a file list as a user would, and tells what came of each and how much of the processor's time it
+// took, then how much memory all took: run by test/fault/hostile.test.ts with little memory and time.
 import { readFileSync } from 'node:fs';
 import { inspect, verify } from '@nemotron-convert/convert';
 
@@ -21,5 +21,10 @@ const outcome = async (path) => {
 await verify({ path: known });
 const before = process.resourceUsage().maxRSS;
 const outcomes = {};
-for (const path of JSON.parse(readFileSync(list, 'utf8'))) outcomes[path] = await outcome(path);
+for (const path of JSON.parse(readFileSync(list, 'utf8'))) {
+  const used = process.cpuUsage();
+  const came = await outcome(path);
+  const { user, system } = process.cpuUsage(used);
+  outcomes[path] = { came, seconds: (user + system) / 1e6 };
+}
 process.stdout.write(JSON.stringify({ outcomes, growth: (process.resourceUsage().maxRSS - before) * 1024 }));

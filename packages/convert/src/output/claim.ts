@@ -1,6 +1,5 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { NemotronError } from '@nemotron-convert/core';
 import { Lock } from './lock.js';
 import { readIfThere, replaceWhole, UNFINISHED } from './whole-file.js';
@@ -10,7 +9,6 @@ export const MARK = 'conversion-id';
 export const CHECKPOINT = 'checkpoint';
 const CLAIM_LOCK = 'lock-claim';
 export const PUBLISH_LOCK = 'lock-publish';
-const RETRY_MS = 100;
 
 export interface Claim {
   /** Identity of what is converted: another one's leftovers are refused. */
@@ -19,6 +17,8 @@ export interface Claim {
   readonly fresh: boolean;
   /** Ends the names of this process's own files; empty for a process alone. */
   readonly suffix: string;
+  /** Ends the waiting for other processes of the same job. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Throws TARGET_EXISTS when a directory has something in it and is no work directory. */
@@ -36,7 +36,7 @@ export async function refuseForeign(work: string): Promise<void> {
  * conversion to go on with. Throws RESUME_MISMATCH when there is work of another one, unless it is to be discarded.
  */
 export async function claim(work: string, wanted: Claim): Promise<boolean> {
-  const lock = await whenFree(join(work, CLAIM_LOCK));
+  const lock = await Lock.whenFree(join(work, CLAIM_LOCK), wanted.signal);
   try {
     const resumed = await claimLocked(work, wanted);
     // Not with its parents: where somebody has removed the work directory, one without a mark would be left.
@@ -47,7 +47,7 @@ export async function claim(work: string, wanted: Claim): Promise<boolean> {
   }
 }
 
-async function claimLocked(work: string, { digest, fresh, suffix }: Claim): Promise<boolean> {
+async function claimLocked(work: string, { digest, fresh, suffix, signal }: Claim): Promise<boolean> {
   const mark = join(work, MARK);
   const found = await readIfThere(mark);
   const entries = await readdir(work);
@@ -57,7 +57,7 @@ async function claimLocked(work: string, { digest, fresh, suffix }: Claim): Prom
       await clear(work);
       return false;
     }
-    await restart(work, suffix, fresh);
+    await restart(work, { suffix, fresh, signal });
     return !fresh;
   }
   if (entries.some(isWork)) {
@@ -72,10 +72,13 @@ async function claimLocked(work: string, { digest, fresh, suffix }: Claim): Prom
 }
 
 /** A rank that begins again is not done any more; not while another one is publishing what it has done. */
-async function restart(work: string, suffix: string, fresh: boolean): Promise<void> {
+async function restart(
+  work: string,
+  { suffix, fresh, signal }: Pick<Claim, 'suffix' | 'fresh' | 'signal'>,
+): Promise<void> {
   if (suffix === '') return;
   // Who publishes took the set for complete with this rank's old mark in it: it is published soon, and this fails.
-  const lock = await whenFree(join(work, PUBLISH_LOCK));
+  const lock = await Lock.whenFree(join(work, PUBLISH_LOCK), signal);
   try {
     await rm(join(work, `done${suffix}`), { force: true });
     if (fresh) await rm(join(work, `journal${suffix}`), { force: true });
@@ -96,16 +99,11 @@ export async function clear(work: string): Promise<void> {
   for (const name of [...notes, ...rest]) await rm(join(work, name), { recursive: true, force: true });
 }
 
-/** Waits for another process of the same job to finish its claim, or its publishing. */
-async function whenFree(path: string): Promise<Lock> {
-  for (;;) {
-    try {
-      return await Lock.take(path);
-    } catch (error) {
-      if (!(error instanceof NemotronError) || error.code !== 'TARGET_BUSY') throw error;
-      await sleep(RETRY_MS);
-    }
-  }
+/** Removes all of it. The mark goes last but for the locks: killed on the way, the directory is still known as ours. */
+export async function removeWork(work: string): Promise<void> {
+  await clear(work);
+  await rm(join(work, MARK), { force: true });
+  await rm(work, { recursive: true, force: true });
 }
 
 function mismatch(work: string, expected: string, found: string): NemotronError {

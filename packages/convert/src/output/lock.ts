@@ -9,6 +9,7 @@ const BEAT_MS = 5_000;
 const STALE_MS = 60_000;
 /** Where files cannot appear with their text, an empty lock is being filled, unless it is older than this. */
 const FILLING_MS = 2_000;
+const RETRY_MS = 100;
 
 interface Holder {
   readonly pid: number;
@@ -47,6 +48,20 @@ export class Lock {
       if (found === null) continue;
       await requireDead(path, found);
       await evict(path, found);
+    }
+  }
+
+  /** Takes the lock once no living process holds it. Throws INTERRUPTED when the signal comes first. */
+  static async whenFree(path: string, signal?: AbortSignal): Promise<Lock> {
+    for (;;) {
+      if (signal?.aborted === true)
+        throw new NemotronError('INTERRUPTED', `interrupted while another process held ${path}`);
+      try {
+        return await Lock.take(path);
+      } catch (error) {
+        if (!(error instanceof NemotronError) || error.code !== 'TARGET_BUSY') throw error;
+        await sleep(RETRY_MS);
+      }
     }
   }
 

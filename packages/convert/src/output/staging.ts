@@ -1,13 +1,11 @@
-import { copyFile, mkdir, realpath, rename, rm, rmdir, stat, statfs, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { formatBytes, NemotronError } from '@nemotron-convert/core';
-import { CHECKPOINT, claim, clear, MARK, PUBLISH_LOCK, refuseForeign } from './claim.js';
+import { CHECKPOINT, claim, MARK, PUBLISH_LOCK, refuseForeign, removeWork } from './claim.js';
 import { onDisk, syncPath } from './disk.js';
 import { Lock } from './lock.js';
+import { makeRoom, placeOf } from './place.js';
 import { readIfThere } from './whole-file.js';
-
-const RETRY_MS = 300;
 
 /** One of several processes that share a conversion. */
 export interface RankOf {
@@ -23,6 +21,8 @@ export interface StagingOptions {
   readonly ranks: RankOf | null;
   /** Whether the target is this very checkpoint already. */
   readonly isPublished: () => Promise<boolean>;
+  /** Ends the waiting for other ranks. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -120,13 +120,13 @@ export class Staging {
   }
 
   /** Notes that this rank has finished. True when it was the last one, and the publishing is up to it. */
-  async finishRank(signal?: AbortSignal): Promise<boolean> {
+  async finishRank(): Promise<boolean> {
     const { ranks } = this.options;
     if (ranks === null) return true;
     try {
       await writeFile(join(this.work, `done-${ranks.rank}`), '');
       await syncPath(this.work);
-      return await this.#winsPublishing(ranks.world, signal);
+      return await this.#winsPublishing(ranks.world);
     } catch (cause) {
       if (cause instanceof NemotronError) throw cause;
       // Another rank saw the set complete first, published it and cleared the work away.
@@ -136,20 +136,12 @@ export class Staging {
   }
 
   /** Two ranks may see the set complete at once: one publishes, and the other waits, lest that one dies over it. */
-  async #winsPublishing(world: number, signal?: AbortSignal): Promise<boolean> {
-    while (await this.#allDone(world)) {
-      if (signal?.aborted === true) throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
-      try {
-        const lock = await Lock.take(join(this.work, PUBLISH_LOCK));
-        // Again, under the lock: a rank that starts over takes its mark back.
-        if (await this.#allDone(world)) return true;
-        await lock.release();
-        return false;
-      } catch (error) {
-        if (!(error instanceof NemotronError) || error.code !== 'TARGET_BUSY') throw error;
-        await sleep(RETRY_MS);
-      }
-    }
+  async #winsPublishing(world: number): Promise<boolean> {
+    if (!(await this.#allDone(world))) return false;
+    const lock = await Lock.whenFree(join(this.work, PUBLISH_LOCK), this.options.signal);
+    // Again, under the lock: a rank that starts over takes its mark back.
+    if (await this.#allDone(world)) return true;
+    await lock.release();
     return false;
   }
 
@@ -230,39 +222,4 @@ export class Staging {
 
 function suffix(ranks: RankOf | null): string {
   return ranks === null ? '' : `-${ranks.rank}`;
-}
-
-async function placeOf(target: string): Promise<string> {
-  return realpath(target).catch(() => target);
-}
-
-/**
- * Removes an empty directory that stands where the checkpoint is to go. What cannot be removed cannot be replaced at
- * the end either, as the mount point of a container's volume; better to say so now.
- */
-async function makeRoom(place: string): Promise<void> {
-  try {
-    await rmdir(place);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return;
-    if (code !== 'EBUSY') throw cause;
-    const inside = join(place, 'megatron');
-    throw new NemotronError(
-      'TARGET_MOUNT',
-      `${place} is a mount point: no finished directory can take its place`,
-      {
-        facts: { path: place },
-        hint: `choose a directory inside it, such as megatron_path=${inside}`,
-        cause,
-      },
-    );
-  }
-}
-
-/** The mark goes last but for the locks: killed on the way, the directory is still known as ours. */
-async function removeWork(work: string): Promise<void> {
-  await clear(work);
-  await rm(join(work, MARK), { force: true });
-  await rm(work, { recursive: true, force: true });
 }

@@ -98,23 +98,23 @@ async function work(writing: Writing, context: Context): Promise<Written> {
   if (await Staging.settle(target, digest, isPublished)) return { ...NOTHING, published: true };
   await refuseContent(target);
   const { fresh, ranks } = options;
-  const staging = await Staging.open(target, { digest, fresh, ranks, isPublished });
+  const { signal } = context;
+  const staging = await Staging.open(target, { digest, fresh, ranks, isPublished, signal });
   try {
     await requireSpace(staging, staging.resumed ? 0 : bytes, download);
     emit({ kind: 'phase', phase: 'convert' });
     const round = (ready?: readonly number[]) => run(writing, staging, context, ready);
     const report = await (download === undefined
       ? round()
-      : executeFetching(round, download.weights, { ...download, signal: context.signal }));
+      : executeFetching(round, download.weights, { ...download, signal }));
     let verifySeconds = 0;
     emit({ kind: 'phase', phase: 'publish' });
-    const published = await staging.finishRank(context.signal);
+    const published = await staging.finishRank();
     if (published) {
       await writing.complete(staging);
       verifySeconds = await verifyStaged(writing, staging, context);
       await writing.record?.(staging, verifySeconds);
-      if (context.signal?.aborted === true)
-        throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
+      if (signal?.aborted === true) throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
       await staging.requireWhole(plan.files);
       await staging.publish();
     } else if (await writing.isPublished()) {
