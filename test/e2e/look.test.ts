@@ -1,4 +1,5 @@
 import {
+  cpSync,
   existsSync,
   mkdtempSync,
   openSync,
@@ -10,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Inspection } from '@nemotron-convert/convert';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { convertStep, nemotron } from '../support/cli.js';
 import { FIXTURES } from '../support/golden.js';
@@ -69,6 +71,26 @@ describe('looking at conversions', () => {
     expect((await nemotron(['inspect', source])).stdout).toContain('Hugging Face checkpoint, 30 tensors');
     const file = await nemotron(['inspect', join(source, 'model-00001-of-00002.safetensors'), '--json']);
     expect(JSON.parse(file.stdout)).toMatchObject({ kind: 'safetensors file' });
+  });
+
+  test('inspect tells of a checkpoint that a training wrote what its run_config.yaml does', async () => {
+    const foreign = join(dir, 'foreign');
+    cpSync(target, foreign, { recursive: true });
+    rmSync(join(foreign, 'conversion.json'));
+    const facts = async (): Promise<Record<string, unknown>> =>
+      (JSON.parse((await nemotron(['inspect', foreign, '--json'])).stdout) as Inspection).facts;
+    expect(await facts()).toMatchObject({
+      provider: 'GPTModelProvider',
+      num_layers: '3',
+      dtype: 'bfloat16',
+      layout: 'tp=1 pp=1 ep=1 etp=1',
+      source,
+    });
+    const config = join(foreign, 'iter_0000000/run_config.yaml');
+    writeFileSync(config, 'model: [');
+    expect((await facts())['run_config.yaml']).toMatch(/^not readable: /);
+    rmSync(config);
+    expect((await facts())['run_config.yaml']).toBe('absent');
   });
 
   test('inspect tells one tensor and its figures, whichever kind of checkpoint has it', async () => {

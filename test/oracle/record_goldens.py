@@ -1,10 +1,11 @@
 """Import checkpoints with the real stack and describe what it wrote, all in one process.
 
-    python record_goldens.py TARGET test/fixtures test/golden NAME...
+    python record_goldens.py [--keep DIR] TARGET test/fixtures test/golden NAME...
 
-TARGET is the label of the installed stack: 0.3.1 writes NAME/expected.json, 0.7.0 writes NAME/expected.head.json. Needs the
-stack, the modules that let it run on a CPU (shims, lenient) and `describe` on the path.
+TARGET is the label of the installed stack: 0.3.1 writes NAME/expected.json, 0.7.0 writes NAME/expected.head.json. --keep
+copies the checkpoints to DIR/NAME. Needs the stack, the modules that let it run on a CPU (shims, lenient) and `describe` on the path.
 """
+import argparse
 import json
 import os
 import queue
@@ -28,7 +29,7 @@ def stubs():
     lenient.stub("comet_ml", "diffusers")
 
 
-def record(source, path):
+def record(source, path, keep=None):
     import describe
     import megatron.core.dist_checkpointing.strategies.filesystem_async as writer
     import torch
@@ -48,6 +49,8 @@ def record(source, path):
         AutoBridge.import_ckpt(os.path.abspath(source), f"{folder}/out", torch_dtype=torch.bfloat16, trust_remote_code=True)
         with open(path, "w") as file:
             json.dump(describe.describe(f"{folder}/out"), file, indent=1)
+        if keep is not None:
+            shutil.copytree(f"{folder}/out", keep)
     finally:
         shutil.rmtree(folder)
         if parallel_state.is_initialized():
@@ -56,7 +59,7 @@ def record(source, path):
             dist.destroy_process_group()
 
 
-def main(target, fixtures, goldens, names):
+def main(target, fixtures, goldens, names, keep):
     if target != "0.3.1":
         stubs()
     import shims
@@ -67,8 +70,15 @@ def main(target, fixtures, goldens, names):
     for name in names:
         os.makedirs(f"{goldens}/{name}", exist_ok=True)
         file = "expected.json" if target == "0.3.1" else "expected.head.json"
-        record(f"{fixtures}/{name}", f"{goldens}/{name}/{file}")
+        record(f"{fixtures}/{name}", f"{goldens}/{name}/{file}", keep and f"{keep}/{name}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--keep")
+    parser.add_argument("target")
+    parser.add_argument("fixtures")
+    parser.add_argument("goldens")
+    parser.add_argument("names", nargs="+")
+    words = parser.parse_args()
+    main(words.target, words.fixtures, words.goldens, words.names, words.keep)

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { NemotronError } from '@nemotron-convert/core';
-import { parse } from 'yaml';
-import { readText } from '../source/files.js';
+import { type RunConfig, readRunConfig, runConfigPath, type Section } from '../source/run-config.js';
 
 /** What the run_config.yaml of a Megatron-Bridge adapter says. */
 export interface MegatronLoraConfig {
@@ -17,12 +16,10 @@ const MERGEABLE = new Set(['LoRA', 'VLMLoRA', 'CanonicalLoRA']);
 /** The classes' default. */
 const ALPHA = 32;
 
-type Yaml = Readonly<Record<string, unknown>>;
-
 /** Reads the adapter's run_config.yaml. Throws ADAPTER_CONFIG_INVALID, ADAPTER_UNSUPPORTED. */
 export async function readMegatronLora(iteration: string): Promise<MegatronLoraConfig> {
   const path = runConfigPath(iteration) ?? join(iteration, 'run_config.yaml');
-  const { peft, checkpoint } = await readRunConfig(path);
+  const { peft, checkpoint } = await sectionsOf(path);
   if (peft === undefined) {
     throw invalid(path, 'it has no peft section, which says how strong the adapter is');
   }
@@ -42,34 +39,18 @@ export async function readMegatronLora(iteration: string): Promise<MegatronLoraC
 }
 
 /** The `model` section of the run_config.yaml in an iteration directory, or beside it; empty where there is none. */
-export async function readModelSection(iteration: string): Promise<Yaml> {
+export async function readModelSection(iteration: string): Promise<Section> {
   const path = runConfigPath(iteration);
-  return path === undefined ? {} : ((await readRunConfig(path)).model ?? {});
+  return path === undefined ? {} : ((await sectionsOf(path)).model ?? {});
 }
 
-function runConfigPath(iteration: string): string | undefined {
-  return [iteration, dirname(iteration)]
-    .map((dir) => join(dir, 'run_config.yaml'))
-    .find((candidate) => existsSync(candidate));
-}
-
-async function readRunConfig(path: string): Promise<Readonly<Record<string, Yaml | undefined>>> {
+async function sectionsOf(path: string): Promise<RunConfig> {
   if (!existsSync(path)) throw invalid(path, 'it is absent, and says how strong the adapter is');
-  const text = await readText(path);
-  let tree: unknown;
   try {
-    tree = parse(text, { logLevel: 'error' });
+    return await readRunConfig(path);
   } catch (cause) {
-    throw invalid(path, (cause as Error).message);
+    throw cause instanceof SyntaxError ? invalid(path, cause.message) : cause;
   }
-  if (!isMap(tree)) throw invalid(path, 'expected a map');
-  return Object.fromEntries(
-    Object.entries(tree).map(([key, value]) => [key, isMap(value) ? value : undefined]),
-  );
-}
-
-function isMap(value: unknown): value is Yaml {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function invalid(path: string, found: string): NemotronError {

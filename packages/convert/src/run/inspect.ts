@@ -13,9 +13,15 @@ import { iterationDir } from '../output/iteration.js';
 import { readProvenance } from '../output/provenance.js';
 import { architectureOf } from '../source/architecture.js';
 import { openSource } from '../source/open.js';
+import { isMap, type RunConfig, readRunConfig, runConfigPath, type Section } from '../source/run-config.js';
 import type { Context } from './convert.js';
 
-const LAYOUT = ['tp', 'pp', 'ep', 'etp'] as const;
+const LAYOUT = {
+  tp: 'tensor_model_parallel_size',
+  pp: 'pipeline_model_parallel_size',
+  ep: 'expert_model_parallel_size',
+  etp: 'expert_tensor_parallel_size',
+} as const;
 const CONFIG_FACTS = [
   'model_type',
   'num_hidden_layers',
@@ -24,6 +30,14 @@ const CONFIG_FACTS = [
   'vocab_size',
   'dtype',
   'torch_dtype',
+] as const;
+
+const RUN_CONFIG_FACTS = [
+  'num_layers',
+  'hidden_size',
+  'num_attention_heads',
+  'num_moe_experts',
+  'vocab_size',
 ] as const;
 
 export interface InspectedTensor {
@@ -103,6 +117,7 @@ async function inspectMegatron(path: string): Promise<Inspection> {
     facts: {
       objects: objects.length,
       files: new Set(storage.map(([, , file]) => file)).size,
+      ...(await runConfigFacts(iteration)),
       ...(record === null
         ? {}
         : {
@@ -111,7 +126,9 @@ async function inspectMegatron(path: string): Promise<Inspection> {
             ...(record.source.commit === undefined ? {} : { commit: record.source.commit }),
             'Megatron-Bridge': record.target,
             dtype: String(record.options.dtype),
-            layout: LAYOUT.map((name) => `${name}=${record.options[name]}`).join(' '),
+            layout: (['tp', 'pp', 'ep', 'etp'] as const)
+              .map((name) => `${name}=${record.options[name]}`)
+              .join(' '),
             plan: record.planDigest,
             'written by': `${record.tool.name} ${record.tool.version}`,
             tokenizer: record.source.tokenizer.map(({ name }) => name).join(' '),
@@ -121,14 +138,59 @@ async function inspectMegatron(path: string): Promise<Inspection> {
   };
 }
 
+/** What run_config.yaml says of the model, in its own words; a training may have changed or lost it. */
+async function runConfigFacts(iteration: string): Promise<Record<string, string>> {
+  const path = runConfigPath(iteration);
+  if (path === undefined) return { 'run_config.yaml': 'absent' };
+  let config: RunConfig;
+  try {
+    config = await readRunConfig(path);
+  } catch (cause) {
+    return { 'run_config.yaml': `not readable: ${(cause as Error).message}` };
+  }
+  const { model = {}, tokenizer = {} } = config;
+  const dtype = model['params_dtype'];
+  return scalars({
+    provider: lastName(model['_target_']),
+    ...Object.fromEntries(RUN_CONFIG_FACTS.map((name) => [name, model[name]])),
+    dtype: isMap(dtype) ? lastName(dtype['_target_']) : dtype,
+    layout: layoutOf(model),
+    source: model['hf_model_id'],
+    tokenizer: tokenizer['tokenizer_model'],
+  });
+}
+
+function layoutOf(model: Section): string {
+  const { tp, pp, ep, etp } = LAYOUT;
+  // Megatron-Core takes an absent size of experts' tensors for that of the others.
+  const sizes = {
+    tp: model[tp] ?? 1,
+    pp: model[pp] ?? 1,
+    ep: model[ep] ?? 1,
+    etp: model[etp] ?? model[tp] ?? 1,
+  };
+  return layoutText(sizes);
+}
+
+function layoutText(sizes: Readonly<Record<keyof typeof LAYOUT, unknown>>): string {
+  return Object.keys(LAYOUT)
+    .map((name) => `${name}=${sizes[name as keyof typeof LAYOUT]}`)
+    .join(' ');
+}
+
+function lastName(target: unknown): unknown {
+  return typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : null;
+}
+
 /** What config.json says of the model's size, in its own words. */
 function configFacts(config: PyMap): Record<string, string> {
-  const found = CONFIG_FACTS.flatMap((name) => {
-    const value = config[name];
-    return typeof value === 'string' || typeof value === 'bigint' || typeof value === 'number'
-      ? [[name, String(value)] as const]
-      : [];
-  });
+  return scalars(Object.fromEntries(CONFIG_FACTS.map((name) => [name, config[name]])));
+}
+
+function scalars(values: Readonly<Record<string, unknown>>): Record<string, string> {
+  const found = Object.entries(values).flatMap(([name, value]) =>
+    ['string', 'bigint', 'number'].includes(typeof value) ? [[name, String(value)] as const] : [],
+  );
   return Object.fromEntries(found);
 }
 
