@@ -273,6 +273,7 @@ def save_tokenizer(out, vocab):
 def main(out, seed, count, *names):
     import raw_newer_sources  # noqa: F401
     import raw_sources
+    import raw_vision_sources  # noqa: F401
 
     for name in names:
         for number in range(int(seed), int(seed) + int(count)):
@@ -285,13 +286,15 @@ def main(out, seed, count, *names):
             else:
                 raw_sources.write(target, name, number, R)
             with open(os.path.join(target, "config.json")) as f:
-                save_tokenizer(target, json.load(f)["vocab_size"])
+                config = json.load(f)
+            save_tokenizer(target, config.get("text_config", config)["vocab_size"])
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--list":
         import raw_newer_sources  # noqa: F401
         import raw_sources
+        import raw_vision_sources  # noqa: F401
 
         print(*sorted([*FAMILIES, *raw_sources.FAMILIES]), sep="\n")
     else:

@@ -14,6 +14,7 @@ import os
 import sys
 
 import transformers as T
+from record_goldens import stubs
 from record_provider_defaults import literal
 
 CLASSES = {
@@ -24,6 +25,7 @@ CLASSES = {
     "gemma3": ["Gemma3TextConfig"],
     "glm4v": ["Glm4vVisionConfig"],
     "glm4v_moe": ["Glm4vMoeTextConfig", "Glm4vMoeVisionConfig"],
+    "minimax_m3_vl": ["MiniMaxM3VLConfig", "MiniMaxM3VLTextConfig", "MiniMaxM3VLVisionConfig"],
     "ministral3": ["Ministral3Config"],
     "mistral": ["MistralConfig"],
     "mistral3": ["Mistral3Config"],
@@ -41,7 +43,10 @@ CLASSES = {
 }
 
 # Classes that the Bridge brings along, by their file in it.
-OF_THE_BRIDGE = {"models/qwen3_asr/hf_qwen3_asr/configuration_qwen3_asr.py": ["Qwen3ASRAudioEncoderConfig", "Qwen3ASRTextConfig", "Qwen3ASRThinkerConfig"]}
+OF_THE_BRIDGE = {
+    "models/qwen3_asr/hf_qwen3_asr/configuration_qwen3_asr.py": ["Qwen3ASRAudioEncoderConfig", "Qwen3ASRTextConfig", "Qwen3ASRThinkerConfig"],
+    "models/stepfun/configuration_step37.py": ["Step37VisionConfig"],
+}
 
 
 def classes():
@@ -100,6 +105,11 @@ def spelled(key):
 
 
 def main(target, path):
+    if target != "0.3.1":
+        stubs()
+        import shims
+
+        shims.init()
     lines = [
         f"// Recorded from transformers {T.__version__} for Megatron-Bridge {target} by test/oracle/record_hf_configs.py; do not edit.",
         "import type { HfConfigTable } from '../hf-object.js';",

@@ -6,7 +6,8 @@ TARGET is the label of the installed stack (0.3.1 or 0.7.0); `shims` makes it ru
 checkpoint back with torch. GLM-5's dispatcher wants a package that a machine without GPUs lacks: only its presence check
 is answered, its code is never reached. The diffusion model's attention mask over 32768 positions is not built: it would
 take 20 GB, and is no part of a checkpoint. Sarvam's registry has no row for the norm that this Megatron-Core puts before
-full-rank queries, which stops its import: here that norm keeps the ones that it is made with.
+full-rank queries, which stops its import: here that norm keeps the ones that it is made with. Step 3.7's bridge leaves out
+the gate of attention's output that Step 3.5's sets, which stops its import too: here it is set.
 """
 import json
 import os
@@ -35,12 +36,23 @@ def prepare(target):
         import megatron.bridge.diffusion.conversion.llada15.llada15_bridge  # noqa: F401
         import megatron.bridge.diffusion.models.common.nemotron_labs_diffusion_attention as diffusion
         import megatron.bridge.models.sarvam.sarvam_mla_bridge as sarvam
+        import megatron.bridge.models.stepfun.step37_bridge as step37
         import megatron.core.transformer.moe.token_dispatcher as dispatcher
 
         tasks = sarvam.SarvamMLABridge.build_conversion_tasks
         sarvam.SarvamMLABridge.build_conversion_tasks = lambda *args: [task for task in tasks(*args) if task is not None]
+        step37.Step37Bridge.provider_bridge = gated(step37.Step37Bridge.provider_bridge)
         diffusion.compute_block_mask = lambda **sizes: None
         dispatcher.hybrid_ep_dispatch = dispatcher.hybrid_ep_combine = True
+
+
+def gated(provider_bridge):
+    def bridge(self, pretrained):
+        provider = provider_bridge(self, pretrained)
+        provider.attention_output_gate |= provider.head_wise_attn_gate
+        return provider
+
+    return bridge
 
 
 def record(source, out):

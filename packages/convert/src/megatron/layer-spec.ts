@@ -14,6 +14,8 @@ export interface LayerSpec {
    * and have no extra state.
    */
   readonly queryKeyNorms: 'none' | 'head' | 'heads' | 'sharded';
+  /** The router's weight stays in float32, whatever the model's dtype. */
+  readonly float32Router: boolean;
 }
 
 /** The name of the function that builds the layers; empty where the provider records none. */
@@ -36,6 +38,7 @@ const SPECS: Readonly<Record<string, Partial<LayerSpec>>> = {
   exaone_45_transformer_layer_spec: POST_NORMS,
   gemma4_block_spec: { postNorms: true },
   minimax_m2_layer_spec: { queryKeyNorms: 'sharded' },
+  minimax_m3_block_spec: { float32Router: true },
 };
 
 export function layerSpec(provider: Fields): LayerSpec {
@@ -44,6 +47,7 @@ export function layerSpec(provider: Fields): LayerSpec {
     postNorms: false,
     attentionNorm: true,
     mlpNorm: true,
+    float32Router: false,
     queryKeyNorms: provider['qk_layernorm'] === true ? 'head' : 'none',
     ...(Object.hasOwn(SPECS, name) ? SPECS[name] : {}),
   };

@@ -37,13 +37,16 @@ export function hybridPrediction(
   });
 }
 
+/** Providers whose model class hands no prediction block to its language model, whatever mtp_num_layers is. */
+const UNPREDICTED = /\.Step37ModelProvider$/;
+
 function eachDepth(
   model: ModelDescription,
   provider: Fields,
   inner: (index: number, depth: Scope) => void,
 ): void {
   const depths = provider['mtp_num_layers'] ?? null;
-  if (typeof depths !== 'bigint') return;
+  if (typeof depths !== 'bigint' || UNPREDICTED.test(String(provider['_target_']))) return;
   const hidden = int(provider, 'hidden_size');
   const modules = provider['mtp_use_repeated_layer'] === true ? Math.min(1, Number(depths)) : Number(depths);
   for (let i = 0; i < modules; i += 1) {

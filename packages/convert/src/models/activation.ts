@@ -31,12 +31,12 @@ const ACTIVATIONS: Readonly<Record<Target, Readonly<Record<string, string>>>> = 
 
 /**
  * `activation_func` for config.json's hidden_act, else hidden_activation, else silu. Throws SOURCE_CONFIG_INVALID for a
- * name that the version's Megatron-Bridge refuses.
+ * name that the version's Megatron-Bridge refuses; `own` are names that only the family's bridge knows.
  */
-export function activation(hf: HfConfig, target: Target): PyMap {
+export function activation(hf: HfConfig, target: Target, own: Readonly<Record<string, string>> = {}): PyMap {
   const key = hf.truthy('hidden_act') ? 'hidden_act' : 'hidden_activation';
   const name = key in hf.values ? hf.string(key) : 'silu';
-  const known = ACTIVATIONS[target];
+  const known = { ...ACTIVATIONS[target], ...own };
   const found = Object.hasOwn(known, name) ? known[name] : undefined;
   if (found !== undefined) return named(found);
   throw new NemotronError(

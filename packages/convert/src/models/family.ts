@@ -67,6 +67,8 @@ export interface ConfigRules {
   readonly copy?: readonly (readonly [hf: string, megatron: string])[];
   /** True when the Bridge copies only the fields of `copy`. */
   readonly copyOnly?: boolean;
+  /** Functions by names of `hidden_act` that only this bridge knows. */
+  readonly activations?: Readonly<Record<string, string>>;
   /** Constants that the Bridge sets last. */
   readonly set?: PyMap;
   /** Fields that take more than a copy. They win over `set`. */

@@ -69,6 +69,21 @@ export function hfNested(hfClass: string, target: Target, given: PyMap): PyMap {
   };
 }
 
+/** A configuration as its own `to_dict` gives it, which a provider may hold as plain data; transformers 5. */
+export function hfDict(hfClass: string, target: Target, given: PyMap, set: PyMap = {}): PyMap {
+  const { type, aliases } = classOf(hfClass, target);
+  const values = Object.entries({ ...attributes(hfClass, target, given), ...set });
+  return {
+    ...Object.fromEntries(values.filter(([key]) => !(key in aliases) && key !== 'transformers_version')),
+    _name_or_path: '',
+    output_attentions: false,
+    model_type: type,
+  };
+}
+
+/** The version of transformers, as it signs what it writes. */
+export const transformersVersion = (target: Target): string => TABLES[target].version;
+
 /** What an object of the class holds when it is made from `given`. */
 export function attributes(hfClass: string, target: Target, given: PyMap): PyMap {
   const { forgotten } = TABLES[target];

@@ -85,7 +85,7 @@ function copied(hf: HfConfig, rules: ConfigRules, target: Target, known: Readonl
   if (rules.copyOnly) return fields;
   const vocab = fields['vocab_size'];
   if (typeof vocab === 'bigint') fields['make_vocab_size_divisible_by'] = vocabDivisor(vocab);
-  fields['activation_func'] = activation(hf, target);
+  fields['activation_func'] = activation(hf, target, rules.activations);
   return Object.assign(fields, ropeScaling(hf, rules, target));
 }
 

@@ -23,6 +23,7 @@ import { llamaNemotron } from './families/llama-nemotron.js';
 import { mimo } from './families/mimo.js';
 import { mimoV2Flash } from './families/mimo-v2-flash.js';
 import { minimaxM2 } from './families/minimax.js';
+import { minimaxM3 } from './families/minimax-m3.js';
 import { mistral } from './families/mistral.js';
 import { mistral3 } from './families/mistral3.js';
 import { mixtral } from './families/mixtral.js';
@@ -42,6 +43,7 @@ import { qwen3Asr } from './families/qwen3-asr.js';
 import { qwen3Next } from './families/qwen3-next.js';
 import { sarvamMla, sarvamMoe } from './families/sarvam.js';
 import { step35 } from './families/step3p5.js';
+import { step37 } from './families/step3p7.js';
 import type { ConfigRules, Family } from './family.js';
 import { TARGETS, type Target, type TargetChoice } from './target.js';
 
@@ -75,6 +77,7 @@ export const FAMILIES: readonly Family[] = [
   mimo,
   mimoV2Flash,
   minimaxM2,
+  minimaxM3,
   mistral,
   mistral3,
   mixtral,
@@ -103,6 +106,7 @@ export const FAMILIES: readonly Family[] = [
   sarvamMla,
   sarvamMoe,
   step35,
+  step37,
 ];
 
 const BY_ARCHITECTURE = new Map(

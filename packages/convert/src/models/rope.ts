@@ -5,13 +5,15 @@ import { isPyMap, type PyMap, type PyValue } from '@nemotron-convert/core';
  * the base frequency too. Maps keyed by layer type stay as they are.
  */
 export function gatherRope(config: PyMap, defaults: PyMap): PyMap {
-  const given = [config['rope_scaling'], config['rope_parameters'], defaults['rope_parameters']].find(
+  const own = [config['rope_scaling'], config['rope_parameters']].find(
     (value) => isPyMap(value) && Object.keys(value).length > 0,
   );
+  const given = own ?? defaults['rope_parameters'];
   const rope: Record<string, PyValue> = isPyMap(given) ? { ...given } : {};
   if (Object.values(rope).some(isPyMap)) return { ...config, rope_scaling: rope, rope_parameters: rope };
   const base = config['rope_theta'] ?? defaults['rope_theta'] ?? null;
-  rope['rope_theta'] ??= base;
+  // A class makes its default map from its default frequency, so that config.json's wins.
+  rope['rope_theta'] = (own === undefined ? config['rope_theta'] : null) ?? rope['rope_theta'] ?? base;
   rope['rope_type'] ??= rope['type'] ?? 'default';
   const rotary = config['partial_rotary_factor'] ?? defaults['partial_rotary_factor'] ?? null;
   if (rotary !== null) rope['partial_rotary_factor'] ??= rotary;

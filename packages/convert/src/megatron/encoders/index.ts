@@ -9,7 +9,9 @@ import { exaone45Vision } from './exaone-vision.js';
 import { gemma3Projector } from './gemma3-projector.js';
 import { gemma4Embedder, gemma4Vision } from './gemma4-vision.js';
 import { glm4vMoeVision } from './glm4v-vision.js';
+import { minimaxIndexers, minimaxPatchMerger, minimaxProjector, minimaxVision } from './minimax-vision.js';
 import { mistral3Projector } from './mistral3-projector.js';
+import { perceptionProjector, perceptionVision } from './perception.js';
 import { pixtralVision } from './pixtral.js';
 import { qwen25OmniVision, qwen25Vision } from './qwen2-5-vision.js';
 import { qwen3OmniVision, qwen3Vision, qwen3VisionOfTransformers } from './qwen3-vision.js';
@@ -38,7 +40,13 @@ const ENCODERS = {
   gemma4Embedder,
   gemma4Vision,
   glm4vMoeVision,
+  minimaxIndexers,
+  minimaxPatchMerger,
+  minimaxProjector,
+  minimaxVision,
   mistral3Projector,
+  perceptionProjector,
+  perceptionVision,
   pixtralVision,
   qwen2Audio,
   qwen2AudioProjector,

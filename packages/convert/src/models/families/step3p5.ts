@@ -1,5 +1,5 @@
 import { isPyMap, type PyMap, type PyValue } from '@nemotron-convert/core';
-import type { DropRule, Family, MappingRow } from '../family.js';
+import type { ConfigRules, DropRule, Family, MappingRow } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import { denseLayerRows, gateAndUp, queryKeyNormLayerRows } from '../layer-rows.js';
 import type { Fields } from '../provider.js';
@@ -40,15 +40,20 @@ const SHARED_OUTPUT: DropRule = {
   reason: 'multi-token prediction reuses the word embeddings and the output layer',
 };
 
-/** The kinds of the decoder's layers, then those of the prediction layers, which may stand in the same list. */
-function layerTypes(hf: HfConfig): PyValue {
+/** The kinds of the decoder's layers; those of the prediction layers may follow in the same list. */
+export function decoderTypes(hf: HfConfig): readonly PyValue[] | null {
   if (!hf.has('layer_types')) return null;
   const types = hf.list('layer_types');
-  const own = hf.truthy('mtp_layer_types') ? hf.list('mtp_layer_types') : [];
   const layers = hf.int('num_hidden_layers');
   const depths = hf.int('num_nextn_predict_layers');
-  const whole = depths > 0 && types.length === layers + depths;
-  return own.length === 0 ? types : [...(whole ? types.slice(0, layers) : types), ...own];
+  return depths > 0 && types.length === layers + depths ? types.slice(0, layers) : types;
+}
+
+/** The kinds of all layers, those of the prediction layers last. */
+function layerTypes(hf: HfConfig): PyValue {
+  const types = decoderTypes(hf);
+  if (types === null) return null;
+  return hf.truthy('mtp_layer_types') ? [...types, ...hf.list('mtp_layer_types')] : hf.list('layer_types');
 }
 
 const SLIDING = [
@@ -91,14 +96,13 @@ function experts(hf: HfConfig): Fields {
   };
 }
 
-const fields = (hf: HfConfig): Fields => ({
-  layer_types: layerTypes(hf),
+/** What the configurations of Step 3.5 and of Step 3.7's text model have in common. */
+export const stepFields = (hf: HfConfig): Fields => ({
   sliding_attention_setting: slidingAttention(hf),
   // This Megatron-Core has no gate of one number a head: the gate takes the place of a whole head's.
   ...(hf.truthy('use_head_wise_attn_gate') ? { attention_output_gate: true } : {}),
   ...rope(hf),
   layernorm_zero_centered_gamma: 'zero_centered' in hf.values ? hf.truthy('zero_centered') : true,
-  qk_layernorm: hf.truthy('use_qk_norm'),
   moe_router_enable_expert_bias: hf.truthy('use_moe_router_bias'),
   ...(hf.has('moe_router_activation') ? { moe_router_score_function: hf.get('moe_router_activation') } : {}),
   ...(hf.has('moe_router_scaling_factor')
@@ -107,6 +111,45 @@ const fields = (hf: HfConfig): Fields => ({
   ...(hf.truthy('need_fp32_gate') ? { moe_router_dtype: 'fp32' } : {}),
   ...experts(hf),
 });
+
+const fields = (hf: HfConfig): Fields => ({
+  ...stepFields(hf),
+  layer_types: layerTypes(hf),
+  qk_layernorm: hf.truthy('use_qk_norm'),
+});
+
+/** Rows of the decoder. */
+export const STEP_ROWS: readonly MappingRow[] = [
+  ...endRows('model'),
+  ...attentionRows(LAYER, FROM),
+  ...denseLayerRows(LAYER, FROM),
+  ...MIXTURE,
+];
+
+export const STEP_RULES = {
+  copy: [
+    ['num_attention_groups', 'num_query_groups'],
+    ['moe_num_experts', 'num_moe_experts'],
+    ['moe_top_k', 'moe_router_topk'],
+    ['share_expert_dim', 'moe_shared_expert_intermediate_size'],
+    ['use_head_wise_attn_gate', 'head_wise_attn_gate'],
+    ['attention_output_gate', 'attention_output_gate'],
+  ],
+  set: {
+    normalization: 'RMSNorm',
+    gated_linear_unit: true,
+    add_bias_linear: false,
+    add_qkv_bias: false,
+    hidden_dropout: 0.0,
+    attention_dropout: 0.0,
+    moe_grouped_gemm: true,
+    moe_router_load_balancing_type: 'aux_loss',
+    moe_aux_loss_coeff: 0.001,
+    moe_router_pre_softmax: false,
+    moe_token_dispatcher_type: 'alltoall',
+    moe_permute_fusion: true,
+  },
+} as const satisfies Partial<ConfigRules>;
 
 export const step35: Family = {
   architectures: ['Step3p5ForCausalLM'],
@@ -135,37 +178,13 @@ export const step35: Family = {
   config: {
     '0.7.0': {
       provider: 'Step35ModelProvider',
-      copy: [
-        ['num_attention_groups', 'num_query_groups'],
-        ['moe_num_experts', 'num_moe_experts'],
-        ['moe_top_k', 'moe_router_topk'],
-        ['share_expert_dim', 'moe_shared_expert_intermediate_size'],
-        ['use_head_wise_attn_gate', 'head_wise_attn_gate'],
-        ['attention_output_gate', 'attention_output_gate'],
-      ],
-      set: {
-        normalization: 'RMSNorm',
-        gated_linear_unit: true,
-        add_bias_linear: false,
-        add_qkv_bias: false,
-        hidden_dropout: 0.0,
-        attention_dropout: 0.0,
-        moe_grouped_gemm: true,
-        moe_router_load_balancing_type: 'aux_loss',
-        moe_aux_loss_coeff: 0.001,
-        moe_router_pre_softmax: false,
-        moe_token_dispatcher_type: 'alltoall',
-        moe_permute_fusion: true,
-      },
+      ...STEP_RULES,
       derive: fields,
     },
   },
   model: 'gpt',
   rows: [
-    ...endRows('model'),
-    ...attentionRows(LAYER, FROM),
-    ...denseLayerRows(LAYER, FROM),
-    ...MIXTURE,
+    ...STEP_ROWS,
     ['mtp.layers.*.enorm.weight', `${PREDICTED}.enorm.weight`],
     ['mtp.layers.*.hnorm.weight', `${PREDICTED}.hnorm.weight`],
     ['mtp.layers.*.eh_proj.weight', `${PREDICTED}.eh_proj.weight`],
