@@ -1,6 +1,8 @@
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, copyFileSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
+const FIXTURE = new URL('../test/fixtures/llama', import.meta.url).pathname;
+const TOKENIZER = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
 const BYTES = { BF16: 2, F32: 4 };
 
 /** Tensors of a Llama of the given sizes. */
@@ -55,7 +57,8 @@ export function makeLlama(dir, sizes, dtype, { bytes, layers: given }) {
     for (const [tensor] of shard) map[tensor] = name;
   }
   writeFileSync(join(dir, 'model.safetensors.index.json'), JSON.stringify({ metadata: {}, weight_map: map }));
-  writeFileSync(join(dir, 'tokenizer.json'), '{}');
+  // A real one: the real stack opens it.
+  for (const name of TOKENIZER) copyFileSync(join(FIXTURE, name), join(dir, name));
   writeFileSync(
     join(dir, 'config.json'),
     JSON.stringify({
