@@ -8,7 +8,8 @@
  *     BENCH_DIR=/mnt/disk npm run bench on another disk
  *     REAL_STACK='python import.py' …   also times the real import: called with SOURCE and TARGET
  */
-import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { conversion, shell } from './runs.js';
@@ -44,7 +45,21 @@ const target = join(root, 'target');
 const direct = (bytes) =>
   shell('dd oflag=direct bs=8M', `dd if=/dev/zero of=${target} oflag=direct bs=8M count=${mega8(bytes)}`);
 const read = () =>
-  shell('dd of the source', `for f in ${source}/*.safetensors; do dd if=$f of=/dev/null bs=8M; done`);
+  shell(
+    'dd iflag=direct of the source',
+    `for f in ${source}/*.safetensors; do dd if=$f of=/dev/null iflag=direct bs=8M; done`,
+  );
+/** As a source is that was not used of late: `dd` with a count of nothing has the system forget a file's pages. */
+const cold = (run) => ({
+  ...run,
+  name: `${run.name}, source not cached`,
+  before: () => forget(),
+});
+const forget = () => {
+  for (const name of readdirSync(source)) {
+    execFileSync('dd', [`if=${join(source, name)}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' });
+  }
+};
 const copy = () => shell('cp -r + sync', `cp -r ${source} ${target} && sync`);
 const tar = () => shell('tar + sync', `tar cf ${target} -C ${source} . && sync`);
 const mega8 = (bytes) => Math.ceil(bytes / (8 << 20));
@@ -53,13 +68,13 @@ const SECTIONS = {
   bf16: {
     title: 'bf16 to bf16',
     make: () => makeLlama(source, LARGE, 'BF16', { bytes: 3e9 * SCALE }),
-    runs: ({ bytes }) => [direct(bytes), copy(), ...MODES.map(ours), ...realStack()],
+    runs: ({ bytes }) => [direct(bytes), copy(), ...MODES.map(ours), cold(ours([])), ...realStack()],
   },
   f32: {
     title: 'f32 to bf16',
     make: () => makeLlama(source, LARGE, 'F32', { bytes: 3e9 * SCALE }),
     written: 0.5,
-    runs: ({ bytes }) => [direct(bytes / 2), read(), copy(), ours([])],
+    runs: ({ bytes }) => [direct(bytes / 2), read(), copy(), ours([]), cold(ours([]))],
   },
   small: {
     title: 'many small tensors',

@@ -1,14 +1,15 @@
 import { execFileSync } from 'node:child_process';
 
 /**
- * Runs everything once a round. `clear` removes what a run has made; the disk is quiet before the next begins. Returns, for
- * each run, its seconds by round and the highest peak of memory in kB.
+ * Runs everything once a round. `clear` removes what a run has made, and a run's own `before` comes after it; the disk is
+ * quiet before the next begins. Returns, for each run, its seconds by round and the highest peak of memory in kB.
  */
 export async function measure(runs, rounds, clear) {
   const results = runs.map(({ name }) => ({ name, seconds: [], peak: 0 }));
   for (let round = 0; round < rounds; round += 1) {
-    for (const [at, { run }] of runs.entries()) {
+    for (const [at, { run, before }] of runs.entries()) {
       clear();
+      before?.();
       execFileSync('sync');
       const began = performance.now();
       const peak = (await run()) ?? 0;
