@@ -4,6 +4,7 @@
 
 TARGET is the label of the installed stack: 0.3.1 writes NAME/expected.json, 0.7.0 writes NAME/expected.head.json. --keep
 copies the checkpoints to DIR/NAME. Needs the stack, the modules that let it run on a CPU (shims, lenient) and `describe` on the path.
+A source that only tells its weights (see invent_wide_sources.py) is made whole first.
 """
 import argparse
 import json
@@ -29,6 +30,18 @@ def stubs():
     lenient.stub("comet_ml", "diffusers")
 
 
+def whole(source, folder):
+    """The source, or a copy of it with the weights that it tells of."""
+    if not os.path.exists(f"{source}/weights.json"):
+        return source
+    from invent_wide_sources import write_weights
+
+    copy = f"{folder}/{os.path.basename(source)}"
+    shutil.copytree(source, copy)
+    write_weights(source, f"{copy}/model.safetensors")
+    return copy
+
+
 def record(source, path, keep=None):
     import describe
     import megatron.core.dist_checkpointing.strategies.filesystem_async as writer
@@ -46,7 +59,7 @@ def record(source, path, keep=None):
         dist.init_process_group("gloo", rank=0, world_size=1)
     folder = tempfile.mkdtemp()
     try:
-        AutoBridge.import_ckpt(os.path.abspath(source), f"{folder}/out", torch_dtype=torch.bfloat16, trust_remote_code=True)
+        AutoBridge.import_ckpt(whole(os.path.abspath(source), folder), f"{folder}/out", torch_dtype=torch.bfloat16, trust_remote_code=True)
         with open(path, "w") as file:
             json.dump(describe.describe(f"{folder}/out"), file, indent=1)
         if keep is not None:

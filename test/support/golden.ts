@@ -12,6 +12,7 @@ export const GOLDENS = join(import.meta.dirname, '../golden');
 export interface Golden {
   readonly name: string;
   readonly file: string;
+  readonly path: string;
   readonly fixture: string;
   readonly dtype: TargetDtype;
   readonly target: '0.3.1' | '0.7.0';
@@ -27,33 +28,34 @@ export interface Expected {
   readonly run_config: Record<string, unknown>;
 }
 
-/** Every recorded truth under test/golden. */
-export function goldens(): Golden[] {
-  return readdirSync(GOLDENS, { withFileTypes: true })
+/** Every recorded truth under `root`, with its source under `fixtures`. */
+export function goldens(root = GOLDENS, fixtures = FIXTURES): Golden[] {
+  return readdirSync(root, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .flatMap(({ name }) =>
-      readdirSync(join(GOLDENS, name))
-        .filter((file) => file.endsWith('.json'))
-        .map((file) => golden(name, file)),
+      readdirSync(join(root, name))
+        .filter((file) => /^expected.*\.json$/.test(file))
+        .map((file) => golden(join(root, name, file), name, file, join(fixtures, name))),
     );
 }
 
-function golden(name: string, file: string): Golden {
+function golden(path: string, name: string, file: string, fixture: string): Golden {
   const [tp = 1, pp = 1, ep = 1, etp = 1] =
     /tp(\d+)pp(\d+)ep(\d+)etp(\d+)/.exec(file)?.slice(1).map(Number) ?? [];
   return {
     name,
     file,
-    fixture: join(FIXTURES, name),
+    path,
+    fixture,
     dtype: (/(float16|float32)/.exec(file)?.[1] ?? 'bfloat16') as TargetDtype,
     target: file.includes('head') ? '0.7.0' : '0.3.1',
     sizes: { tp, pp, ep, etp },
   };
 }
 
-export function readExpected({ name, file }: Golden): Expected {
+export function readExpected({ path }: Golden): Expected {
   // Python writes Infinity and NaN, which JSON.parse refuses.
-  return plain(parsePythonJson(readFileSync(join(GOLDENS, name, file), 'utf8'))) as Expected;
+  return plain(parsePythonJson(readFileSync(path, 'utf8'))) as Expected;
 }
 
 /** A value with Python's ints as numbers, for comparing by value as the recorder's JSON does. */

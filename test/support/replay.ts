@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 
 /** A plan executed by the slowest possible reader: one element at a time, for small sources only. */
 const BYTES: Record<string, number> = {
@@ -162,7 +162,7 @@ export function readHeader(path: string): {
       begin: 8 + length + data_offsets[0],
       end: 8 + length + data_offsets[1],
     }));
-  return { bytes: readFileSync(path).length, tensors };
+  return { bytes: statSync(path).size, tensors };
 }
 
 /** The bytes of an element after its operation, in the dtype that the operation rounds to. */

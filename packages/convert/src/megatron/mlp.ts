@@ -60,7 +60,7 @@ function mixture(at: Scope, provider: Fields): void {
   at.param('router.weight', [experts, hidden], { keepFloat32: layerSpec(provider).float32Router });
   if (bias) at.param('router.bias', [experts]);
   if (provider['moe_router_enable_expert_bias'] === true) {
-    at.param('router.expert_bias', [experts], { keepFloat32: true });
+    at.param('router.expert_bias', [experts], { keeps: 'float32' });
   }
   if (latent !== null) {
     linear(at, 'fc1_latent_proj', latent, hidden, { split: 'replicated', bias });

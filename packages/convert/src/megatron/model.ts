@@ -20,6 +20,9 @@ export interface Part {
 /** How tensor parallelism cuts a parameter: rows, columns, or not at all. */
 export type Split = 'column' | 'row' | 'replicated';
 
+/** A dtype that a change of the model's dtype leaves alone: float32 by wish, integers because they are no floats. */
+export type KeptDtype = 'float32' | 'int64';
+
 /** The pipeline stage that owns a parameter: the embedding's, the output layer's, or that of a decoder layer. */
 export type Stage = 'first' | 'last' | number;
 
@@ -43,8 +46,8 @@ export interface Param {
   readonly expert: Axis | null;
   /** The provider of its layer, where that differs from the model's. */
   readonly provider: Fields | null;
-  /** float32 whatever the model's dtype. */
-  readonly keepFloat32: boolean;
+  /** What it is stored in whatever the model's dtype; null for that dtype. */
+  readonly keeps: KeptDtype | null;
 }
 
 /** An object entry: one `_extra_state` of a Transformer Engine module. */
@@ -58,7 +61,7 @@ export interface StateEntry {
 export interface ParamOptions {
   readonly split?: Split;
   readonly parts?: readonly Part[];
-  readonly keepFloat32?: boolean;
+  readonly keeps?: KeptDtype;
 }
 
 /** Collects a model's parameters; a scope stands for one place in the module tree. */
@@ -165,7 +168,7 @@ export class Scope {
       stage,
       expert,
       provider,
-      keepFloat32: options.keepFloat32 ?? false,
+      keeps: options.keeps ?? null,
     });
   }
 

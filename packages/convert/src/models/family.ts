@@ -130,6 +130,8 @@ export interface Family {
   readonly spellings?: readonly Spelling[];
   /** Source tensors that are left out on purpose. */
   readonly drops?: readonly DropRule[];
+  /** The family of a config.json that the Bridge takes for another architecture's; null where this one is meant. */
+  readonly instead?: (config: PyMap) => Family | null;
   /** Set where the structure could not be compared with the real stack: what it was taken from instead. */
   readonly unverified?: string;
   /** Set where no Megatron-Bridge registers the architecture: where its rules come from. */

@@ -30,6 +30,7 @@ import { mixtral } from './families/mixtral.js';
 import { nemotron } from './families/nemotron.js';
 import { nemotronH } from './families/nemotron-h.js';
 import { nemotronLabsDiffusion } from './families/nemotron-labs-diffusion.js';
+import { nemotronOmni } from './families/nemotron-omni.js';
 import { nemotronVl } from './families/nemotron-vl.js';
 import { olmoe } from './families/olmoe.js';
 import { qwen2, qwen3 } from './families/qwen.js';
@@ -83,6 +84,7 @@ export const FAMILIES: readonly Family[] = [
   mixtral,
   nemotron,
   nemotronH,
+  nemotronOmni,
   nemotronVl,
   nemotronLabsDiffusion,
   olmoe,
@@ -140,6 +142,15 @@ export function findFamily(architecture: string, path: string, own: readonly Fam
     facts: { path, found: architecture, near },
     hint: `nearest supported: ${near.join(', ')}; \`nemotron models\` lists all`,
   });
+}
+
+/** The family of a model, or the one that takes its place with what config.json says. */
+export function familyFor(
+  architecture: string,
+  { config, configPath, families }: { config: PyMap; configPath: string; families?: readonly Family[] },
+): Family {
+  const family = findFamily(architecture, configPath, families);
+  return family.instead?.(config) ?? family;
 }
 
 /**

@@ -185,14 +185,14 @@ function draft(
  */
 function outputDtype(
   { tensors, dtype, wide }: ExportInput,
-  { keepFloat32, key }: Param,
+  { keeps, key }: Param,
   stored: string,
   name: string,
 ): string {
   if (!isFloat(stored)) return stored;
   const found = tensors.get(name)?.dtype;
   const original = DTYPES.find(({ safetensors }) => safetensors === found)?.torch ?? stored;
-  if (keepFloat32) return original === 'bfloat16' && !wide.has(key) ? original : stored;
+  if (keeps === 'float32') return original === 'bfloat16' && !wide.has(key) ? original : stored;
   if (dtype !== null) return dtype;
   return isFloat(original) && original !== 'float32' && stored === 'float32' ? original : stored;
 }

@@ -1,5 +1,5 @@
 import { DTYPES, NemotronError, type TargetDtype } from '@nemotron-convert/core';
-import type { ModelDescription, Param } from '../megatron/model.js';
+import type { KeptDtype, ModelDescription, Param } from '../megatron/model.js';
 import type { ConfigRules, DropRule, Family } from '../models/family.js';
 import type { Fields } from '../models/provider.js';
 import type { Target } from '../models/target.js';
@@ -16,7 +16,7 @@ export interface Mapped {
   readonly param: Param;
   /** The first parameter of its kind. */
   readonly kind: Param;
-  readonly dtype: TargetDtype;
+  readonly dtype: TargetDtype | KeptDtype;
   readonly tensors: readonly SourceTensor[];
   readonly boxes: Compiled['boxes'];
   readonly fill?: Fill;
@@ -46,6 +46,8 @@ export interface CollectInput {
 }
 
 const CASTABLE = new Set(DTYPES.filter((row) => row.castable).map((row) => row.safetensors));
+/** Integers are copied, never cast. */
+const INTEGERS: Readonly<Record<string, string>> = { int64: 'I64' };
 const TIED = 'embeddings are tied: Megatron reuses the word embeddings as the output layer';
 
 /**
@@ -86,7 +88,7 @@ export function collect(input: CollectInput): Collected {
       const filled = dequantizer.dequantize(found, boxes);
       for (let at = found.length; at < filled.tensors.length; at += 1)
         used.add(filled.tensors[at] as SourceTensor);
-      const own = param.keepFloat32 ? 'float32' : dtype;
+      const own = param.keeps ?? dtype;
       const filling = fill === undefined ? {} : { fill };
       mapped.push({ param, kind, dtype: own, tensors: filled.tensors, boxes: filled.boxes, ...filling });
     }
@@ -166,7 +168,8 @@ class Faults {
   readonly #dtypes: { tensor: string; found: string }[] = [];
 
   check(tensor: SourceTensor, need: Need, param: Param): void {
-    const readable = need.dtype === undefined ? CASTABLE.has(tensor.dtype) : need.dtype === tensor.dtype;
+    const only = need.dtype ?? INTEGERS[param.keeps ?? ''];
+    const readable = only === undefined ? CASTABLE.has(tensor.dtype) : only === tensor.dtype;
     if (!readable) this.#dtypes.push({ tensor: tensor.name, found: tensor.dtype });
     const expected = need.shape;
     if (!sameShape(expected, tensor.shape))

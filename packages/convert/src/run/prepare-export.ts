@@ -3,7 +3,7 @@ import { beyondBfloat16 } from '@nemotron-convert/native';
 import type { ResolvedExport } from '../export-options.js';
 import type { Family } from '../models/family.js';
 import type { Fields } from '../models/provider.js';
-import { chooseTarget, findFamily, rulesFor } from '../models/registry.js';
+import { chooseTarget, familyFor, rulesFor } from '../models/registry.js';
 import { TARGETS, type Target } from '../models/target.js';
 import { type Shards, shardBySize, shardLike } from '../output/hf/shards.js';
 import type { Drop } from '../plan/collect.js';
@@ -37,7 +37,7 @@ export async function prepareExport(
   options: ResolvedExport,
 ): Promise<PreparedExport> {
   const architecture = architectureOf(reference);
-  const family = findFamily(architecture, reference.configPath, reference.families);
+  const family = familyFor(architecture, reference);
   const { target, exported } = await chooseVersion(source, reference, options, family);
   const faults = faultsOf(exported.faults);
   if (options.strict && faults.length > 0) throw mismatch(source, faults);
@@ -142,7 +142,9 @@ async function wideKeys(
   stored: StoredTensors,
   dir: string,
 ): Promise<ReadonlySet<string>> {
-  const kept = model.params.filter((param) => param.keepFloat32 && stored.dtypeOf(param) === 'float32');
+  const kept = model.params.filter(
+    (param) => param.keeps === 'float32' && stored.dtypeOf(param) === 'float32',
+  );
   const keys = [...new Set(kept.map(({ key }) => key))];
   return new Set(keys.length === 0 ? [] : await beyondBfloat16(dir, keys));
 }

@@ -10,7 +10,7 @@ import type { ConfigRules, Family } from '../models/family.js';
 import { fillDefaults, HfConfig } from '../models/hf-config.js';
 import { attributes } from '../models/hf-object.js';
 import { buildProvider, type Fields } from '../models/provider.js';
-import { chooseTarget, findFamily, rulesFor } from '../models/registry.js';
+import { chooseTarget, familyFor, rulesFor } from '../models/registry.js';
 import { gatherRope } from '../models/rope.js';
 import type { Target } from '../models/target.js';
 import type { ResolvedOptions } from '../options.js';
@@ -59,7 +59,7 @@ export function prepare(
   share = false,
 ): Prepared {
   const architecture = architectureOf(source);
-  const family = findFamily(architecture, source.configPath, source.families);
+  const family = familyFor(architecture, source);
   const target = chooseTarget(family, options.target, source.config);
   const { block } = readQuantization(source.dir, source.config, source.tensors);
   const tensors = respelled(source.tensors, spellingsOf(family));

@@ -11,6 +11,7 @@ import { gemma4Embedder, gemma4Vision } from './gemma4-vision.js';
 import { glm4vMoeVision } from './glm4v-vision.js';
 import { minimaxIndexers, minimaxPatchMerger, minimaxProjector, minimaxVision } from './minimax-vision.js';
 import { mistral3Projector } from './mistral3-projector.js';
+import { parakeet, parakeetProjector } from './parakeet.js';
 import { perceptionProjector, perceptionVision } from './perception.js';
 import { pixtralVision } from './pixtral.js';
 import { qwen25OmniVision, qwen25Vision } from './qwen2-5-vision.js';
@@ -47,6 +48,8 @@ const ENCODERS = {
   mistral3Projector,
   perceptionProjector,
   perceptionVision,
+  parakeet,
+  parakeetProjector,
   pixtralVision,
   qwen2Audio,
   qwen2AudioProjector,

@@ -26,8 +26,8 @@ export function radioVision(scope: Scope, { provider }: EncoderContext): void {
   scope.param('position_embeddings', [1, PATCHES, HIDDEN]);
   scope.param('embedder.weight', [HIDDEN, PATCH], { split: 'column' });
   scope.state('embedder', 'extra_state_none');
-  if (provider['separate_video_embedder'] === true) {
-    const frames = int(provider, 'temporal_patch_dim');
+  const frames = provider['separate_video_embedder'] === true ? int(provider, 'temporal_patch_dim') : 1;
+  if (frames > 1) {
     scope.param('video_embedder.weight', [HIDDEN, frames * PATCH], { split: 'column' });
     scope.state('video_embedder', 'extra_state_none');
   }
