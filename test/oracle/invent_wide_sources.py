@@ -68,7 +68,8 @@ FIXED = dict(mamba_num_heads=128, mamba_head_dim=80, n_groups=8, ssm_state_size=
 # name: architecture, language model, vision model, the rest
 SOURCES = {
     "nemotron-vl-a": (VL, dict(LANGUAGE, hybrid_override_pattern=PATTERN), {}, {}),
-    "nemotron-vl-b": (VL, dict(LANGUAGE, hybrid_override_pattern=PATTERN, hidden_size=16, intermediate_size=24, num_attention_heads=8, num_key_value_heads=1, head_dim=16, vocab_size=77, mlp_bias=False, tie_word_embeddings=True, rms_norm_eps=1e-6), {}, {}),
+    "nemotron-vl-b": (VL, dict(LANGUAGE, hybrid_override_pattern=PATTERN, hidden_size=16, intermediate_size=24, num_attention_heads=8, num_key_value_heads=1, head_dim=16, vocab_size=77, mlp_bias=False, rms_norm_eps=1e-6), {}, {}),
+    "nemotron-vl-tied": (VL, dict(LANGUAGE, hybrid_override_pattern=PATTERN, hidden_size=16, intermediate_size=24, num_attention_heads=8, num_key_value_heads=1, head_dim=16, vocab_size=77, mlp_bias=False, tie_word_embeddings=True, rms_norm_eps=1e-6), {}, {}),
     "nemotron-vl-moe": (VL, dict(NEMOTRON, **MOE, hybrid_override_pattern="ME*"), dict(separate_video_embedder=True), dict(projector_hidden_size=48)),
     "nemotron-omni-a": (NANO, dict(NEMOTRON, **MOE, hybrid_override_pattern="MEM*-"), dict(separate_video_embedder=True, video_temporal_patch_size=2), dict(OMNI, sound_context_token_id=27, sound_config=SOUND)),
     "nemotron-omni-b": (NANO, dict(NEMOTRON, **MOE, hybrid_override_pattern="*EM", hidden_size=16, num_key_value_heads=4, n_groups=4, vocab_size=77, residual_in_fp32=True, tie_word_embeddings=True), dict(separate_video_embedder=True, video_temporal_patch_size=1), dict(OMNI, sound_context_token_id=30, sound_config=dict(SOUND, hidden_size=32, num_attention_heads=4, num_hidden_layers=1, conv_kernel_size=5, convolution_bias=True, subsampling_factor=4, num_mel_bins=10, projection_hidden_size=8))),

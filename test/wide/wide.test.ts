@@ -18,7 +18,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const GOLDENS = goldens(WIDE, WIDE);
 /** All transforms and both targets; `npm run test:goldens` takes all. */
-const FEW = ['nemotron-omni-a expected.head.json', 'nemotron-vl-b expected.json'];
+const FEW = ['nemotron-omni-a expected.head.json', 'nemotron-vl-a expected.json'];
 const CHOSEN = GOLDENS.filter(
   ({ name, file }) => process.env['GOLDENS'] === 'all' || FEW.includes(`${name} ${file}`),
 );

@@ -1,4 +1,4 @@
-import type { PyMap } from '@nemotron-convert/core';
+import { isPyMap, type PyMap } from '@nemotron-convert/core';
 import type { ConfigRules, Encoder, Family } from '../family.js';
 import { vocabDivisor } from '../provider.js';
 import { named } from '../provider-values.js';
@@ -30,6 +30,14 @@ const RULES: ConfigRules = {
   encoders: ENCODERS,
 };
 
+/** Its LLaVAModel does not tell a hybrid language model that embeddings are tied. */
+function refusesTied(config: PyMap): string | null {
+  const llm = config['llm_config'] ?? null;
+  return isPyMap(llm) && llm['tie_word_embeddings'] === true
+    ? 'builds an output layer beside tied embeddings and leaves it uninitialised (tie_word_embeddings)'
+    : null;
+}
+
 export const nemotronVl: Family = {
   architectures: ['NemotronH_Nano_VL_V2'],
   example: 'nvidia/NVIDIA-Nemotron-Nano-12B-v2-VL-BF16',
@@ -37,7 +45,7 @@ export const nemotronVl: Family = {
   prefix: `${WRAPPED}language_model.`,
   defaults: { tie_word_embeddings: false },
   config: {
-    '0.3.1': RULES,
+    '0.3.1': { ...RULES, refuses: refusesTied },
     '0.7.0': {
       ...RULES,
       provider: 'NemotronVLModelProvider',
