@@ -10,7 +10,7 @@ export function minimaxVision(scope: Scope, { config }: EncoderContext): void {
   const patch = config.int('patch_size');
   const kernel = [config.int('temporal_patch_size'), patch, patch];
   const patches = [hidden, config.int('num_channels'), ...kernel];
-  at.param('embeddings.patch_embedding.weight', patches, { keepFloat32: true });
+  at.param('embeddings.patch_embedding.weight', patches, { keeps: 'float32' });
   torchLayerNorm(at, 'pre_layrnorm', hidden);
   for (const layer of numbered(at, 'encoder.layers', config.int('num_hidden_layers'))) {
     torchLayerNorm(layer, 'layer_norm1', hidden);
