@@ -57,7 +57,7 @@ function mixture(at: Scope, provider: Fields): void {
   const width = int(provider, 'moe_ffn_hidden_size');
   const latent = (provider['moe_latent_size'] ?? null) === null ? null : int(provider, 'moe_latent_size');
   const bias = provider['add_bias_linear'] === true;
-  at.param('router.weight', [experts, hidden], { keepFloat32: layerSpec(provider).float32Router });
+  at.param('router.weight', [experts, hidden], layerSpec(provider).float32Router ? { keeps: 'float32' } : {});
   if (bias) at.param('router.bias', [experts]);
   if (provider['moe_router_enable_expert_bias'] === true) {
     at.param('router.expert_bias', [experts], { keeps: 'float32' });
