@@ -83,6 +83,15 @@ test('a dry run writes nothing', async () => {
   expect(existsSync(out)).toBe(false);
 });
 
+test('the manifest that the help shows is one', async () => {
+  const { stdout } = await nemotron(['bulk', '--help']);
+  const shown = /models: \[.*\]/.exec(stdout)?.[0] ?? '';
+  const path = manifest('shown', shown.replace('/models/*', `${models}/*`).replace('/checkpoints', dir));
+  const { stdout: json } = await nemotron(['bulk', path, '-d', '--json']);
+  const { conversions } = JSON.parse(json) as { conversions: readonly { readonly megatronPath: string }[] };
+  expect(conversions.map(({ megatronPath }) => megatronPath)).toEqual(NAMES.map((name) => join(dir, name)));
+});
+
 test.each([
   ['a section that is none', 'model: []', /model is no section of a manifest/],
   ['no models', 'models: []', /at least one model/],

@@ -121,7 +121,7 @@ const BULK: Command = {
     'nemotron bulk models.yaml budget.threads=8 options.dtype=float16 -d',
   ],
   notes: [
-    'The manifest: models: [{source: /models/*, output: /checkpoints/{name}}], options: parameters of every',
+    'The manifest: models: [{source: /models/*, output: "/checkpoints/{name}"}], options: parameters of every',
     'conversion, budget: {concurrent, threads, memory, disk}, report: FILE. Run again, it goes on.',
     'Exit codes: 0 every checkpoint is there, else that of the first failure.',
   ],

@@ -76,7 +76,7 @@ function below(origins: Settings['origins'], section: string) {
     .map(([key, origin]) => [key.slice(prefix.length), origin] as const);
 }
 
-const EXAMPLE = 'models: [{source: /models/*, output: /checkpoints/{name}}]';
+const EXAMPLE = 'models: [{source: /models/*, output: "/checkpoints/{name}"}]';
 
 /** One entry: every source that its pattern finds. */
 function expand(entry: Settings, key: string, options: ManifestOptions): ConvertOptions[] {
