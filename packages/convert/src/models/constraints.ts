@@ -46,11 +46,15 @@ function fusedActivation(fields: Fields): string | null {
 function expertsOrNone(fields: Fields, target: Target): string | null {
   if (isSet(fields, 'num_moe_experts'))
     return count(fields, 'num_moe_experts') > 0 ? null : 'num_moe_experts is 0';
-  const frequency = fields['moe_layer_freq'] ?? null;
-  const mixed = Array.isArray(frequency) ? frequency.includes(0n) : Number(frequency) > 1;
-  return isSet(fields, 'moe_ffn_hidden_size') && !(target === '0.7.0' && mixed)
+  return isSet(fields, 'moe_ffn_hidden_size') && !(target === '0.7.0' && namesDenseLayers(fields))
     ? 'moe_ffn_hidden_size is set, but num_moe_experts is not'
     : null;
+}
+
+/** Whether `moe_layer_freq` leaves layers without experts. */
+export function namesDenseLayers(fields: Fields): boolean {
+  const frequency = fields['moe_layer_freq'] ?? null;
+  return Array.isArray(frequency) ? frequency.includes(0n) : Number(frequency) > 1;
 }
 
 function router(fields: Fields): string | null {

@@ -77,6 +77,8 @@ export interface ConfigRules {
   readonly instead?: (config: PyMap) => ConfigRules | null;
   /** Why this version cannot build the model of a config.json, after its name: "has no …"; null where it can. */
   readonly refuses?: (config: PyMap) => string | null;
+  /** True where this version builds the model on one pipeline stage only. */
+  readonly oneStage?: boolean;
   /** Rows of this version; they come before the family's. */
   readonly rows?: readonly MappingRow[];
   /** What stands beside the language model. */
@@ -116,7 +118,7 @@ export interface Family {
   /** The key of config.json that holds the language model's own configuration; its keys may stand beside it too. */
   readonly text?: string;
   /** The transformers class of that configuration, whose recorded defaults are used beside `defaults`. */
-  readonly textClass?: string;
+  readonly textClass?: string | ((config: PyMap, target: Target) => string);
   /** Where the language model is in the Megatron model, `language_model.` for example. */
   readonly prefix?: string;
   /** Fallbacks for keys that are null: another key, or the quotient of two. */

@@ -1,4 +1,5 @@
 import type { PyMap, PyValue, TargetDtype } from '@nemotron-convert/core';
+import { namesDenseLayers } from './constraints.js';
 import type { Fields, ParallelSizes } from './provider.js';
 import type { Target } from './target.js';
 
@@ -21,6 +22,7 @@ export function finalize(fields: Fields, target: Target, dtype: TargetDtype, siz
   if (out['apply_query_key_layer_scaling'] === true) out['attention_softmax_in_fp32'] = true;
   if ((out['num_moe_experts'] ?? null) !== null)
     fill('moe_ffn_hidden_size', () => out['ffn_hidden_size'] ?? null);
+  else if (target !== '0.3.1' && namesDenseLayers(out)) out['moe_ffn_hidden_size'] = null;
   fill('recompute_modules', () => ['core_attn']);
   fill('autocast_dtype', () => out['params_dtype'] ?? null);
   fill('microbatch_group_size_per_vp_stage', () => BigInt(sizes.pp));
@@ -53,7 +55,9 @@ export function finalize(fields: Fields, target: Target, dtype: TargetDtype, siz
   out['expert_model_parallel_size'] = BigInt(sizes.ep);
   out['expert_tensor_parallel_size'] = BigInt(sizes.etp);
   if (sizes.tp > 1) out['sequence_parallel'] = true;
-  if (sizes.tp * sizes.pp * sizes.ep * sizes.etp > 1) out['pipeline_dtype'] = torch(dtype);
+  // Stages of 0.7.0 hand on the residual stream as it is.
+  const wide = target !== '0.3.1' && out['fp32_residual_connection'] === true;
+  if (sizes.tp * sizes.pp * sizes.ep * sizes.etp > 1) out['pipeline_dtype'] = torch(wide ? 'float32' : dtype);
   return out;
 }
 

@@ -2,6 +2,7 @@ import { isPyMap, NemotronError, type PyMap, type PyValue } from '@nemotron-conv
 import { hfConfigs as configs031 } from './defaults/hf-config-0.3.1.generated.js';
 import { hfConfigs as configs070 } from './defaults/hf-config-0.7.0.generated.js';
 import { HfConfig } from './hf-config.js';
+import { withDerived, withoutDerived } from './hf-derived.js';
 import { named } from './provider-values.js';
 import { gatherRope } from './rope.js';
 import type { Target } from './target.js';
@@ -36,7 +37,7 @@ const TABLES: Readonly<Record<Target, HfConfigTable>> = { '0.3.1': configs031, '
 export function hfPart(whole: HfConfig, key: string, hfClass: string, target: Target): HfConfig {
   let given: HfConfig = whole;
   for (const name of key.split('.')) given = new HfConfig(given.map(name) ?? {}, `${whole.path}: ${key}`);
-  return new HfConfig(attributes(hfClass, target, given.values), given.path);
+  return new HfConfig(attributes(hfClass, target, given.values, given.path), given.path);
 }
 
 /** A configuration object as run_config.yaml prints it: every attribute, for the class to be made from again. */
@@ -84,8 +85,23 @@ export function hfDict(hfClass: string, target: Target, given: PyMap, set: PyMap
 /** The version of transformers, as it signs what it writes. */
 export const transformersVersion = (target: Target): string => TABLES[target].version;
 
+/** The base frequency of rotary embeddings that a class has where no configuration names one; null where it has none. */
+export function thetaOf(hfClass: string, target: Target): number | null {
+  return classOf(hfClass, target).theta;
+}
+
+/** `given` with each attribute under all the names that the class has for it. */
+export function underAllNames(hfClass: string, target: Target, given: PyMap): PyMap {
+  const out: Record<string, PyValue> = { ...given };
+  for (const [alias, real] of Object.entries(classOf(hfClass, target).aliases)) {
+    const value = given[real] ?? given[alias];
+    if (value !== undefined) out[real] = out[alias] = value;
+  }
+  return out;
+}
+
 /** What an object of the class holds when it is made from `given`. */
-export function attributes(hfClass: string, target: Target, given: PyMap): PyMap {
+export function attributes(hfClass: string, target: Target, given: PyMap, path: string = hfClass): PyMap {
   const { forgotten } = TABLES[target];
   const { aliases, fields, theta } = classOf(hfClass, target);
   const out: Record<string, PyValue> = { ...classDefaults(hfClass, target) };
@@ -99,16 +115,16 @@ export function attributes(hfClass: string, target: Target, given: PyMap): PyMap
     for (const [alias, real] of Object.entries(aliases))
       if (real === key && alias in fields) out[alias] = value;
   }
-  return out;
+  return withDerived(hfClass, target, out, path);
 }
 
-/** What an object of the class holds when it is made from nothing. */
+/** What an object of the class holds when it is made from nothing, less what the class computes. */
 export function classDefaults(hfClass: string, target: Target): PyMap {
   const { omit, fields } = classOf(hfClass, target);
   const base = Object.entries(classOf('PretrainedConfig', target).fields).filter(
     ([key]) => !omit.includes(key),
   );
-  return { ...Object.fromEntries(base), ...fields };
+  return withoutDerived(hfClass, target, { ...Object.fromEntries(base), ...fields });
 }
 
 const SPELLINGS: Readonly<Record<string, string>> = { torch_dtype: 'dtype' };

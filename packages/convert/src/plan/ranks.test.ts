@@ -9,26 +9,27 @@ const MODEL = {
   num_layers: 4n,
   ffn_hidden_size: 37n,
 };
+const KIND = { hybrid: false, oneStage: false };
 const sizes = (tp: number) => ({ tp, pp: 1, ep: 1, etp: 1 });
 
 describe('parallel sizes', () => {
   test('may be a multiple of the query groups, which ranks then share', () => {
-    for (const tp of [1, 2, 4, 8]) expect(() => checkSizes(sizes(tp), MODEL, false)).not.toThrow();
+    for (const tp of [1, 2, 4, 8]) expect(() => checkSizes(sizes(tp), MODEL, KIND)).not.toThrow();
   });
 
   test('that share nothing with the query groups are refused with those that fit', () => {
     const uneven = { ...MODEL, num_attention_heads: 12n, num_query_groups: 4n };
-    expect(() => checkSizes({ ...sizes(3), pp: 1 }, { ...uneven, vocab_size: 66n }, false)).toThrow(
+    expect(() => checkSizes({ ...sizes(3), pp: 1 }, { ...uneven, vocab_size: 66n }, KIND)).toThrow(
       NemotronError,
     );
-    expect(() => checkSizes(sizes(3), { ...uneven, vocab_size: 66n }, false)).toThrow(
+    expect(() => checkSizes(sizes(3), { ...uneven, vocab_size: 66n }, KIND)).toThrow(
       /tp=3 does not divide 4 query groups/,
     );
   });
 
   test('cut no experts with biases', () => {
     const model = { ...MODEL, num_moe_experts: 4n, add_bias_linear: true };
-    expect(() => checkSizes({ ...sizes(1), etp: 2 }, model, false)).toThrow(/biases/);
-    expect(() => checkSizes({ ...sizes(1), ep: 2 }, model, false)).not.toThrow();
+    expect(() => checkSizes({ ...sizes(1), etp: 2 }, model, KIND)).toThrow(/biases/);
+    expect(() => checkSizes({ ...sizes(1), ep: 2 }, model, KIND)).not.toThrow();
   });
 });

@@ -51,8 +51,24 @@ const MAMBA_DIVISIBLE: readonly Divisible[] = [
   { size: 'tp', option: 'tp', field: 'mamba_num_groups', what: 'Mamba groups' },
 ];
 
+/** What beside its provider decides which parallel sizes a model can have. */
+export interface ModelKind {
+  readonly hybrid: boolean;
+  readonly oneStage: boolean;
+}
+
 /** Refuses parallel sizes that do not divide the model, listing those that do. */
-export function checkSizes(sizes: ParallelSizes, provider: Fields, hybrid: boolean): void {
+export function checkSizes(sizes: ParallelSizes, provider: Fields, { hybrid, oneStage }: ModelKind): void {
+  if (oneStage && sizes.pp > 1) {
+    throw new NemotronError(
+      'PARALLEL_SIZE',
+      `pp=${sizes.pp}: Megatron-Bridge builds this model on one stage only`,
+      {
+        facts: { option: 'pp', found: sizes.pp, legal: [1] },
+        hint: 'use pp=1',
+      },
+    );
+  }
   if (sizes.ep > 1 && (provider['num_moe_experts'] ?? null) === null) {
     throw new NemotronError('PARALLEL_SIZE', `ep=${sizes.ep} needs experts, and this model has none`, {
       facts: { option: 'ep', found: sizes.ep, legal: [1] },

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { isPyMap, type PyMap } from '@nemotron-convert/core';
+import type { PyMap } from '@nemotron-convert/core';
 import { describeEncoders } from '../megatron/encoders/index.js';
 import { describeGemma4 } from '../megatron/gemma4.js';
 import { describeGpt } from '../megatron/gpt.js';
@@ -7,11 +7,10 @@ import { describeHybrid } from '../megatron/hybrid.js';
 import type { ModelDescription } from '../megatron/model.js';
 import { describeParallel } from '../megatron/parallel.js';
 import type { ConfigRules, Family } from '../models/family.js';
-import { fillDefaults, HfConfig } from '../models/hf-config.js';
-import { attributes } from '../models/hf-object.js';
+import { HfConfig } from '../models/hf-config.js';
+import { inDtype, languageConfig } from '../models/language-config.js';
 import { buildProvider, type Fields } from '../models/provider.js';
 import { chooseTarget, familyFor, rulesFor } from '../models/registry.js';
-import { gatherRope } from '../models/rope.js';
 import type { Target } from '../models/target.js';
 import type { ResolvedOptions } from '../options.js';
 import { CONTAINERS, ITERATION_DIR } from '../output/container.js';
@@ -64,7 +63,7 @@ export function prepare(
   const { block } = readQuantization(source.dir, source.config, source.tensors);
   const tensors = respelled(source.tensors, spellingsOf(family));
   const { rules, provider, model } = describe(family, target, source, tensors.keys(), options);
-  checkSizes(options.sizes, provider, family.model !== 'gpt');
+  checkSizes(options.sizes, provider, { hybrid: family.model !== 'gpt', oneStage: rules.oneStage === true });
   const { mapped, drops } = collect({
     family,
     rules,
@@ -127,36 +126,11 @@ export function describe(
 ): Described {
   const rules = rulesFor(family, target, source.config);
   if (rules === undefined) throw new TypeError(`${family.architectures[0]} has no rules for ${target}`);
-  const hf = configOf(source, family, rules, target);
-  const whole = new HfConfig(source.config, source.configPath);
+  const whole = new HfConfig(inDtype(source.config, family.text, dtype), source.configPath);
+  const hf = languageConfig(whole, family, rules, target);
   const about = { whole, target, dtype, modelId: hfModelId, tensors };
   const provider = { ...buildProvider(hf, rules, about, sizes), ...overrides };
   const model = DESCRIBE[family.model](provider, target, family.prefix);
   describeEncoders(model, rules.encoders ?? [], { whole, provider, target });
   return { rules, provider, model };
-}
-
-function configOf(
-  source: Pick<Source, 'config' | 'configPath'>,
-  family: Family,
-  rules: ConfigRules,
-  target: Target,
-): HfConfig {
-  const { textClass } = family;
-  const recorded = textClass === undefined ? {} : attributes(textClass, target, {});
-  const defaults = { ...recorded, ...family.defaults, ...rules.defaults };
-  const own = textConfig(source.config, family.text);
-  const config = target === '0.3.1' ? own : gatherRope(own, defaults);
-  return fillDefaults(config, source.configPath, defaults, family.fallbacks);
-}
-
-/** The language model's part of a larger model's config.json; its keys may also stand beside the other parts. */
-function textConfig(config: PyMap, key: string | undefined): PyMap {
-  let part = config;
-  for (const name of key?.split('.') ?? []) {
-    const inner = part[name];
-    if (!isPyMap(inner)) return part;
-    part = inner;
-  }
-  return part;
 }

@@ -80,9 +80,7 @@ function fields(hf: HfConfig, model: WholeModel): Fields {
 }
 
 function layerKinds(hf: HfConfig): readonly bigint[] {
-  if (hf.has('mlp_layer_types'))
-    return hf.list('mlp_layer_types').map((type) => (type === 'dense' ? 0n : 1n));
-  return Array.from({ length: hf.int('num_hidden_layers') }, (_, i) => (i === 0 ? 0n : 1n));
+  return hf.list('mlp_layer_types').map((type) => (type === 'dense' ? 0n : 1n));
 }
 
 export const ernie45VlMoe: Family = {
@@ -91,8 +89,7 @@ export const ernie45VlMoe: Family = {
   text: 'text_config',
   textClass: TEXT,
   prefix: LANGUAGE,
-  // Derived by its configuration class from the number of layers.
-  defaults: { mlp_layer_types: null },
+  defaults: {},
   config: {
     '0.7.0': {
       provider: 'Ernie45VLModelProvider',

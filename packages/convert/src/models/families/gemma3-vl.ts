@@ -32,7 +32,7 @@ function fields(hf: HfConfig, { whole, target }: WholeModel): Fields {
     eos_token_id: attribute(whole, 'eos_token_id', released ? null : 1n),
     vision_start_token_id: attribute(whole, 'vision_start_token_id', 255999n),
     vision_end_token_id: attribute(whole, 'vision_end_token_id', 256000n),
-    image_token_id: whole.get('image_token_index') ?? attribute(whole, 'image_token_id', 262144n),
+    image_token_id: whole.get('image_token_id') ?? attribute(whole, 'image_token_index', 262144n),
   };
 }
 

@@ -135,6 +135,7 @@ export const GEMMA4_DENSE: ConfigRules = {
   ],
   derive: denseFields,
   refuses: refusesVocabulary,
+  oneStage: true,
   rows: DENSE_ROWS,
 };
 

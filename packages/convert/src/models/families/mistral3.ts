@@ -21,6 +21,7 @@ const textPart = (config: PyMap): PyMap => {
   return isPyMap(part) ? part : {};
 };
 const textType = (config: PyMap): string => String(textPart(config)['model_type'] ?? 'mistral');
+const textClass = (config: PyMap, target: Target): string => TEXT_CLASSES[target][textType(config)] as string;
 
 /** The Bridge reads Ministral 3's scaling of queries whatever the model; transformers 4 does not rename its map. */
 function refuses(target: Target): NonNullable<ConfigRules['refuses']> {
@@ -38,9 +39,8 @@ function refuses(target: Target): NonNullable<ConfigRules['refuses']> {
 
 function wholeConfig({ whole, target, modelId }: WholeModel): PyMap {
   const text = textPart(whole.values);
-  const textClass = TEXT_CLASSES[target][textType(whole.values)] as string;
   return hfObject('Mistral3Config', target, whole.values, {
-    text_config: hfNested(textClass, target, text),
+    text_config: hfNested(textClass(whole.values, target), target, text),
     vision_config: hfNested(EYE[1], target, whole.map(EYE[0]) ?? {}),
     ...(target === '0.3.1'
       ? { _name_or_path: modelId }
@@ -80,15 +80,9 @@ export const mistral3: Family = {
   architectures: ['Mistral3ForConditionalGeneration'],
   example: 'mistralai/Ministral-3-8B-Base-2512',
   text: 'text_config',
+  textClass,
   prefix: LANGUAGE,
-  defaults: {
-    tie_word_embeddings: false,
-    vocab_size: 131072n,
-    head_dim: 128n,
-    num_attention_heads: 32n,
-    num_key_value_heads: 8n,
-    max_position_embeddings: 262144n,
-  },
+  defaults: {},
   config: {
     '0.3.1': { ...RULES, copy: COPY, refuses: refuses('0.3.1') },
     '0.7.0': {
