@@ -33,6 +33,7 @@ WHISPER = dict(d_model=16, encoder_layers=2, encoder_attention_heads=2, encoder_
 ERNIE = dict(TEXT, num_hidden_layers=3, moe_num_experts=3, moe_k=2, moe_intermediate_size=[12, 8], moe_num_shared_experts=2, use_bias=False, rope_parameters={"rope_type": "default", "rope_theta": 500000.0, "mrope_section": [1, 1, 2]}, tie_word_embeddings=False)
 GEMMA4_EYE = dict(hidden_size=16, intermediate_size=20, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, head_dim=8, patch_size=2, position_embedding_size=16)
 GEMMA4 = dict(TEXT, num_hidden_layers=6, head_dim=8, global_head_dim=16, sliding_window=16, hidden_size_per_layer_input=0, vocab_size_per_layer_input=72)
+GEMMA4_EAR = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, output_proj_dims=24, subsampling_conv_channels=[8, 4])
 OMNI_EAR = dict(WHISPER, n_window=4, output_dim=32)
 
 # name: family, text configuration, vision configuration, the rest of the configuration, then a function that edits the checkpoint
@@ -48,6 +49,7 @@ SOURCES = {
     "qwen3-5-vl-moe-a": ("Qwen3_5Moe", MIXED, dict(QWEN_EYE, num_position_embeddings=16), {}, "predict"),
     "qwen3-5-vl-moe-b": ("Qwen3_5Moe", dict(MIXED, num_hidden_layers=2, layer_types=["linear_attention", "full_attention"], num_experts=4), dict(QWEN_EYE, depth=1, num_position_embeddings=16), IDS),
     "qwen3-5-tokens-a": ("Qwen3_5", HYBRID, dict(QWEN_EYE, num_position_embeddings=16), dict(num_labels=3), "classify"),
+    "qwen3-5-tokens-b": ("Qwen3_5", dict(HYBRID, num_hidden_layers=3, layer_types=["full_attention", "linear_attention", "linear_attention"], num_key_value_heads=4, vocab_size=77, linear_num_value_heads=2), dict(QWEN_EYE, depth=1, intermediate_size=24, num_position_embeddings=9), dict(num_labels=5), "classify"),
     "exaone4-5-a": ("Exaone4_5_", dict(EXAONE, layer_types=["sliding_attention", "full_attention"]), EXAONE_EYE, {}),
     "exaone4-5-b": ("Exaone4_5_", dict(EXAONE, num_hidden_layers=4, vocab_size=77, num_key_value_heads=4), dict(EXAONE_EYE, depth=3, num_key_value_heads=4), IDS),
     "qwen2-audio-a": ("Qwen2Audio", dict(TEXT, model_type="qwen2"), None, dict(audio_config=WHISPER), "published"),
@@ -56,6 +58,8 @@ SOURCES = {
     "ernie4-5-vl-b": ("Ernie4_5_VLMoe", dict(ERNIE, num_hidden_layers=2, mlp_layer_types=["sparse", "dense"], moe_num_experts=4, moe_intermediate_size=[8, 16], num_key_value_heads=4), dict(depth=1, hidden_size=32, num_heads=4, intermediate_size=24, patch_size=2), dict(tie_word_embeddings=False), "tie"),
     "gemma4-vl-a": ("Gemma4", dict(GEMMA4, vocab_size=128, vocab_size_per_layer_input=128, hidden_size_per_layer_input=8), GEMMA4_EYE, {}),
     "gemma4-vl-moe-a": ("Gemma4", dict(GEMMA4, enable_moe_block=True, num_experts=4, top_k_experts=2, moe_intermediate_size=12, num_global_key_value_heads=1, attention_k_eq_v=True), GEMMA4_EYE, {}),
+    "gemma4-audio-a": ("Gemma4", dict(GEMMA4, vocab_size=128, vocab_size_per_layer_input=128, hidden_size_per_layer_input=8), GEMMA4_EYE, dict(audio_config=GEMMA4_EAR)),
+    "gemma4-audio-b": ("Gemma4", dict(GEMMA4, enable_moe_block=True, num_experts=4, top_k_experts=2, moe_intermediate_size=12, num_global_key_value_heads=1, attention_k_eq_v=True), dict(GEMMA4_EYE, use_clipped_linears=True), dict(audio_config=dict(GEMMA4_EAR, num_hidden_layers=1, hidden_size=32, num_attention_heads=4, conv_kernel_size=3, output_proj_dims=12, use_clipped_linears=False, subsampling_conv_channels=[4, 8]))),
     "qwen2-5-omni-a": ("Qwen2_5Omni", None, None, dict(thinker_config=dict(text_config=dict(TEXT, rope_parameters=dict(MROPE, rope_theta=1000000.0)), vision_config=QWEN_EYE, audio_config=OMNI_EAR), enable_audio_output=False)),
     "qwen3-omni-a": ("Qwen3OmniMoe", None, None, dict(thinker_config=dict(text_config=dict(TEXT, head_dim=8, num_experts=3, num_experts_per_tok=2, moe_intermediate_size=12, rope_parameters=dict(MROPE, rope_theta=1000000.0)), vision_config=QWEN3_EYE, audio_config=dict(OMNI_EAR, downsample_hidden_size=8)), enable_audio_output=False)),
     "qwen2-5-omni-b": ("Qwen2_5Omni", None, None, dict(thinker_config=dict(text_config=dict(TEXT, vocab_size=77, num_hidden_layers=3, num_key_value_heads=4, rope_parameters=dict(MROPE, rope_theta=500000.0)), vision_config=dict(QWEN_EYE, depth=1), audio_config=dict(OMNI_EAR, encoder_layers=1, encoder_ffn_dim=24), audio_token_index=60), enable_audio_output=False)),
@@ -63,6 +67,8 @@ SOURCES = {
     "gemma3-vl-a": ("Gemma3", dict(TEXT, head_dim=16, sliding_window=16), SIGLIP, dict(mm_tokens_per_image=4)),
     "gemma3-vl-b": ("Gemma3", dict(TEXT, head_dim=8, num_hidden_layers=6, num_key_value_heads=1, query_pre_attn_scalar=24, rope_scaling={"rope_type": "linear", "factor": 8.0}), dict(SIGLIP, num_hidden_layers=1, num_attention_heads=4), dict(mm_tokens_per_image=16, boi_token_index=50, eoi_token_index=51, image_token_index=52)),
     "mistral3-a": ("Mistral3", dict(TEXT, model_type="mistral", hidden_size=4, num_attention_heads=32, num_key_value_heads=8, head_dim=128, rope_parameters=LLAMA4), PIXTRAL, {}),
+    "mistral3-c": ("Mistral3", dict(TEXT, model_type="mistral", vocab_size=77, hidden_size=8, num_hidden_layers=1, intermediate_size=24, num_attention_heads=32, num_key_value_heads=8, head_dim=128, tie_word_embeddings=True, rope_parameters=dict(LLAMA4, factor=8.0, llama_4_scaling_beta=0.2)), dict(PIXTRAL, hidden_size=32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=24), dict(spatial_merge_size=1, multimodal_projector_bias=True, image_token_index=60, tie_word_embeddings=True)),
+    "mistral3-fp8": ("Mistral3", dict(TEXT, model_type="mistral", vocab_size=72, hidden_size=8, num_hidden_layers=1, num_attention_heads=32, num_key_value_heads=8, head_dim=128, rope_parameters=LLAMA4), dict(PIXTRAL, num_hidden_layers=1), {}, "float8"),
     "glm4v-moe-a": ("Glm4vMoe", dict(GLM, first_k_dense_replace=1), dict(depth=2, hidden_size=16, num_heads=2, intermediate_size=20, out_hidden_size=32, image_size=8, patch_size=2, in_channels=3), dict(image_token_id=60)),
     "glm4v-moe-b": ("Glm4vMoe", dict(GLM, num_hidden_layers=3, first_k_dense_replace=2, attention_bias=True, routed_scaling_factor=2.5), dict(depth=1, hidden_size=16, num_heads=4, intermediate_size=24, out_hidden_size=32, image_size=8, patch_size=4, in_channels=3), {}),
 }
@@ -105,9 +111,23 @@ def classify(folder, config):
     """A head over labels in the place of the output layer."""
     tensors = load_file(f"{folder}/model.safetensors")
     head = tensors.pop("lm_head.weight")
-    tensors["score.weight"], tensors["score.bias"] = head[:3].clone(), head[4, :3].clone()
+    labels = len(config["id2label"])
+    tensors["score.weight"], tensors["score.bias"] = head[:labels].clone(), head[labels + 1, :labels].clone()
     save_file(tensors, f"{folder}/model.safetensors", metadata={"format": "pt"})
     config["architectures"] = ["Qwen3_5ForTokenClassification"]
+
+
+def float8(folder, config):
+    """Float8 with a scale for each weight of the language model and one for what it is multiplied with, as published."""
+    tensors = load_file(f"{folder}/model.safetensors")
+    generator = torch.Generator().manual_seed(1)
+    for at, name in enumerate([name for name in tensors if "layers" in name and name.endswith("_proj.weight") and "vision" not in name]):
+        scale = torch.rand((), generator=generator) * 0.001 + 0.0001
+        tensors[name] = (tensors[name].float() / scale).clamp(-448, 448).to(torch.float8_e4m3fn)
+        tensors[f"{name}_scale_inv"] = scale if at % 2 else scale.bfloat16()
+        tensors[f"{name.removesuffix('weight')}activation_scale"] = scale.bfloat16()
+    save_file(tensors, f"{folder}/model.safetensors", metadata={"format": "pt"})
+    config["quantization_config"] = dict(activation_scheme="static", dequantize=False, modules_to_not_convert=["model.vision_tower", "model.multi_modal_projector", "lm_head"], quant_method="fp8", weight_block_size=None)
 
 
 def processor(folder):

@@ -3,7 +3,9 @@ import type { Target } from '../models/target.js';
 import { queryKeyNorms, selfAttention } from './attention.js';
 import { gatedDeltaNet, isLinearAttention } from './gdn.js';
 import { heterogeneousLayer } from './heterogeneous.js';
+import { attentionResiduals, kimiAttention } from './kimi-k3.js';
 import { type LayerPlace, LayerProviders, predictsDensely } from './layer-sizes.js';
+import { specName } from './layer-spec.js';
 import { int, norm } from './linear.js';
 import { latentAttention } from './mla.js';
 import { denseMlp, moeMlp } from './mlp.js';
@@ -48,6 +50,18 @@ function decoderLayer(layer: Scope, provider: Fields, place: LayerPlace, target:
   const index = place.predicted ? int(provider, 'num_layers') - 1 : place.index;
   if (provider['heterogeneous_block_specs'] === true) {
     heterogeneousLayer(layer, provider, index);
+    return;
+  }
+  if (specName(provider) === 'build_kimi_k3_spec') {
+    kimiAttention(layer, provider, index);
+    attentionResiduals(layer, provider, index);
+    if (isMoeLayer(provider, index)) {
+      moeMlp(layer, provider);
+      layer.param('mlp.routed_expert_norm.weight', [int(provider, 'moe_latent_size')]);
+    } else {
+      norm(layer, 'pre_mlp_layernorm', int(provider, 'hidden_size'), provider);
+      denseMlp(layer, provider);
+    }
     return;
   }
   if (provider['multi_latent_attention'] === true) {

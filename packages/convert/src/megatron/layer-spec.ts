@@ -37,6 +37,7 @@ const SPECS: Readonly<Record<string, Partial<LayerSpec>>> = {
   exaone4_layer_spec: POST_NORMS,
   exaone_45_transformer_layer_spec: POST_NORMS,
   gemma4_block_spec: { postNorms: true },
+  build_kimi_k3_spec: { mlpNorm: false },
   minimax_m2_layer_spec: { queryKeyNorms: 'sharded' },
   minimax_m3_block_spec: { float32Router: true },
 };

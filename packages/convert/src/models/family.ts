@@ -35,6 +35,8 @@ export type PlainOrigin =
   | { readonly secondRow: readonly [name: string] }
   /** A vector that the source holds as a matrix of one row. */
   | { readonly squeezed: readonly [name: string] }
+  /** The first elements of a vector that the source pads with zeros. */
+  | { readonly leading: readonly [name: string] }
   /** A norm's weight less one, for norms that Megatron centres at zero. */
   | { readonly minusOne: readonly [name: string] }
   /** A norm that the origin lacks: one everywhere, as Megatron initialises it and the Bridge leaves it. */
@@ -106,6 +108,8 @@ export interface Encoder {
   readonly module: EncoderKind;
   /** Its key in config.json, dotted where nested, and the transformers class that fills in absent keys. */
   readonly config: readonly [key: string, hfClass: string];
+  /** Only there where config.json has its key. */
+  readonly optional?: boolean;
 }
 
 /** What one registered architecture is: all a contributor writes to add a family. */

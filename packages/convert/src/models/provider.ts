@@ -118,7 +118,7 @@ export function dtypeFields(dtype: TargetDtype): Fields {
 }
 
 function ropeScaling(hf: HfConfig, rules: ConfigRules, target: Target): Fields {
-  const mla = rules.provider.startsWith('MLA');
+  const mla = /^(MLA|KimiK3)ModelProvider$/.test(rules.provider);
   const scaling = hf.map('rope_scaling');
   const type = scaling === null ? null : (scaling['type'] ?? scaling['rope_type'] ?? null);
   const fields: Fields = {};

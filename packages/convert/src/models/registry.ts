@@ -17,6 +17,7 @@ import { glm4MoeLite } from './families/glm-lite.js';
 import { glm4vMoe } from './families/glm4v.js';
 import { gptOss } from './families/gpt-oss.js';
 import { hunyuanV3 } from './families/hunyuan.js';
+import { kimiK3 } from './families/kimi-k3.js';
 import { llada } from './families/llada.js';
 import { llama } from './families/llama.js';
 import { llamaNemotron } from './families/llama-nemotron.js';
@@ -73,6 +74,7 @@ export const FAMILIES: readonly Family[] = [
   glm4vMoe,
   gptOss,
   kimiK2,
+  kimiK3,
   llada,
   llama,
   mimo,

@@ -62,6 +62,8 @@ interface Draft {
   /** The boxes that parameters have filled. */
   readonly filled: Set<string>;
   readonly plusOne: boolean;
+  /** The original has zeros behind what parameters fill. */
+  readonly padded: boolean;
 }
 
 const EMBEDDING = 'embedding.word_embeddings.weight';
@@ -114,9 +116,10 @@ export function collectExport(input: ExportInput): Exported {
   }
   repeatEnds(input, registry, drafts);
   for (const name of incomplete) drafts.delete(name);
-  const outputs = [...drafts].map(([name, { shape, dtype, pieces, plusOne }]): OutputTensor => {
+  const outputs = [...drafts].map(([name, { shape, dtype, pieces, plusOne, padded }]): OutputTensor => {
     const op = plusOne ? ({ kind: 'plus_one' } as const) : undefined;
-    return { name, dtype, shape, ...unbox(shape, pieces, op) };
+    const fill = padded ? ({ fill: 'zero' } as const) : {};
+    return { name, dtype, shape, ...unbox(shape, pieces, op), ...fill };
   });
   const unknown =
     names === null
@@ -161,12 +164,20 @@ function draft(
   { needs, boxes }: Compiled,
   drafts: Map<string, Draft>,
 ): void {
-  const targets = needs.map(({ name, shape }, at): Draft => {
+  const targets = needs.map(({ name, shape: needed, padded }, at): Draft => {
     const known = drafts.get(name);
     if (known !== undefined) return known;
+    const shape = (padded === true ? input.tensors.get(name)?.shape : undefined) ?? needed;
     const plusOne = boxes.some(({ source, op }) => source === at && op?.kind === 'minus_one');
     const own = outputDtype(input, param, dtype, name);
-    const made = { shape, dtype: own, pieces: [], filled: new Set<string>(), plusOne };
+    const made = {
+      shape,
+      dtype: own,
+      pieces: [],
+      filled: new Set<string>(),
+      plusOne,
+      padded: padded === true,
+    };
     drafts.set(name, made);
     return made;
   });

@@ -1,5 +1,5 @@
 import { DTYPES, dtypeBytes, memo } from '@nemotron-convert/core';
-import type { Form, FormCopy, Plan, PlanFile, PlanTensor } from './types.js';
+import type { Fill, Form, FormCopy, Plan, PlanFile, PlanTensor } from './types.js';
 
 /** A whole tensor of a safetensors checkpoint, and what fills it. */
 export interface OutputTensor {
@@ -12,6 +12,8 @@ export interface OutputTensor {
   /** The copies' iteration space; its row-major order is the tensor's. */
   readonly extent: readonly number[];
   readonly copies: readonly FormCopy[];
+  /** What the rest holds where the copies leave some. */
+  readonly fill?: Fill;
 }
 
 export interface SafetensorsInput {
@@ -47,10 +49,10 @@ export function safetensorsPlan({ sources, tensors, outputs, fileOf, world = 1 }
     .sort(([a], [b]) => compare(a, b))
     .map(([path, members], number): PlanFile => {
       members.sort((a, b) => order(b.dtype) - order(a.dtype) || compare(a.name, b.name));
-      const items = members.map(({ name, dtype, shape, tensors: used, extent, copies }) => ({
+      const items = members.map(({ name, dtype, shape, tensors: used, extent, copies, fill }) => ({
         key: keys.push({ key: name, dtype, shape }) - 1,
         offsets: shape.map(() => 0),
-        form: formOf({ sizes: shape, extent, copies }),
+        form: formOf({ sizes: shape, extent, copies, ...(fill === undefined ? {} : { fill }) }),
         tensors: used,
       }));
       return { path, rank: number % world, header: { format: 'pt' }, items };

@@ -1,5 +1,6 @@
 import { int } from '../linear.js';
 import type { Scope } from '../model.js';
+import { clippedLinear } from './clipped.js';
 import type { EncoderContext } from './index.js';
 import { numbered, torchLinear, torchRmsNorm } from './torch.js';
 
@@ -10,19 +11,20 @@ export function gemma4Vision(scope: Scope, { config }: EncoderContext): void {
   const size = config.int('head_dim');
   const queries = config.int('num_attention_heads') * size;
   const keys = config.int('num_key_value_heads') * size;
+  const clipped = config.truthy('use_clipped_linears');
   torchLinear(scope, 'patch_embedder.input_proj', hidden, 3 * config.int('patch_size') ** 2, false);
   scope.param('patch_embedder.position_embedding_table', [2, config.int('position_embedding_size'), hidden]);
   for (const layer of numbered(scope, 'encoder.layers', config.int('num_hidden_layers'))) {
     const attention = layer.child('self_attn');
-    torchLinear(attention, 'q_proj.linear', queries, hidden, false);
-    torchLinear(attention, 'k_proj.linear', keys, hidden, false);
-    torchLinear(attention, 'v_proj.linear', keys, hidden, false);
-    torchLinear(attention, 'o_proj.linear', hidden, queries, false);
+    clippedLinear(attention, 'q_proj', queries, hidden, clipped);
+    clippedLinear(attention, 'k_proj', keys, hidden, clipped);
+    clippedLinear(attention, 'v_proj', keys, hidden, clipped);
+    clippedLinear(attention, 'o_proj', hidden, queries, clipped);
     torchRmsNorm(attention, 'q_norm', size);
     torchRmsNorm(attention, 'k_norm', size);
-    torchLinear(layer, 'mlp.gate_proj.linear', width, hidden, false);
-    torchLinear(layer, 'mlp.up_proj.linear', width, hidden, false);
-    torchLinear(layer, 'mlp.down_proj.linear', hidden, width, false);
+    clippedLinear(layer, 'mlp.gate_proj', width, hidden, clipped);
+    clippedLinear(layer, 'mlp.up_proj', width, hidden, clipped);
+    clippedLinear(layer, 'mlp.down_proj', hidden, width, clipped);
     for (const name of NORMS) torchRmsNorm(layer, name, hidden);
   }
 }

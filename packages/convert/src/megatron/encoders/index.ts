@@ -7,6 +7,7 @@ import type { ModelDescription, Scope } from '../model.js';
 import { ernieResampler, ernieVision } from './ernie-vision.js';
 import { exaone45Vision } from './exaone-vision.js';
 import { gemma3Projector } from './gemma3-projector.js';
+import { gemma4Audio, gemma4AudioEmbedder } from './gemma4-audio.js';
 import { gemma4Embedder, gemma4Vision } from './gemma4-vision.js';
 import { glm4vMoeVision } from './glm4v-vision.js';
 import { minimaxIndexers, minimaxPatchMerger, minimaxProjector, minimaxVision } from './minimax-vision.js';
@@ -38,6 +39,8 @@ const ENCODERS = {
   ernieVision,
   exaone45Vision,
   gemma3Projector,
+  gemma4Audio,
+  gemma4AudioEmbedder,
   gemma4Embedder,
   gemma4Vision,
   glm4vMoeVision,
@@ -75,7 +78,8 @@ export function describeEncoders(
   encoders: readonly Encoder[],
   context: Omit<EncoderContext, 'config'>,
 ): void {
-  for (const { at, module, config } of encoders) {
+  for (const { at, module, config, optional } of encoders) {
+    if (optional === true && !context.whole.has(config[0])) continue;
     const own = hfPart(context.whole, ...config, context.target);
     ENCODERS[module](model.beside(at), { ...context, config: own });
   }

@@ -8,10 +8,13 @@ import { GEMMA4_DENSE, gemma4 } from './gemma4.js';
 
 const LANGUAGE = 'language_model.';
 const EYE = ['vision_config', 'Gemma4VisionConfig'] as const;
+const EAR = ['audio_config', 'Gemma4AudioConfig'] as const;
 
 const ENCODERS: readonly Encoder[] = [
   { at: 'vision_tower.', module: 'gemma4Vision', config: EYE },
   { at: 'embed_vision.', module: 'gemma4Embedder', config: EYE },
+  { at: 'audio_tower.', module: 'gemma4Audio', config: EAR, optional: true },
+  { at: 'embed_audio.', module: 'gemma4AudioEmbedder', config: EAR, optional: true },
 ];
 
 const TOKENS = {
@@ -27,6 +30,7 @@ function parts({ whole, target }: WholeModel): Fields {
   return {
     ...Object.fromEntries(Object.entries(TOKENS).map(([key, id]) => [key, attribute(whole, key, id)])),
     vision_config: hfObject(EYE[1], target, whole.map(EYE[0]) ?? {}),
+    ...(whole.has(EAR[0]) ? { audio_config: hfObject(EAR[1], target, whole.map(EAR[0]) ?? {}) } : {}),
     text_config: hfObject('Gemma4TextConfig', target, whole.map('text_config') ?? {}),
   };
 }
@@ -77,6 +81,8 @@ export const gemma4Vl: Family = {
     ...inside(gemma4.rows),
     ['vision_tower.**', 'model.vision_tower.**'],
     ['embed_vision.**', 'model.embed_vision.**'],
+    ['audio_tower.**', 'model.audio_tower.**'],
+    ['embed_audio.**', 'model.embed_audio.**'],
   ],
   drops: [ROTARY_BUFFERS],
 };

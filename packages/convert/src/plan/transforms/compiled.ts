@@ -9,6 +9,8 @@ export interface Need {
   readonly shape: readonly number[];
   /** The safetensors dtype of packed data; any dtype that casts when absent. */
   readonly dtype?: string;
+  /** The tensor may have more rows than the shape says. */
+  readonly padded?: boolean;
 }
 
 /** What a transform makes of its origin: the tensors it needs, and the target's boxes over them by position. */

@@ -3,6 +3,7 @@ import type { Compiled, Transform, TransformContext } from './compiled.js';
 import { copy } from './copy.js';
 import { gated } from './gated.js';
 import { gdn, gdnSeparate } from './gdn.js';
+import { leading } from './leading.js';
 import { minusOne } from './minus-one.js';
 import { mxfp4, mxfp4Alternating } from './mxfp4.js';
 import { ones } from './ones.js';
@@ -22,6 +23,7 @@ const TRANSFORMS = {
   gated,
   gdn,
   gdnSeparate,
+  leading,
   minusOne,
   mxfp4,
   mxfp4Alternating,
