@@ -3,7 +3,7 @@ import { int, linear, norm } from './linear.js';
 import type { Scope } from './model.js';
 
 const CONVOLVED = ['q', 'k', 'v'];
-const FLOAT32 = { split: 'column', keepFloat32: true } as const;
+const FLOAT32 = { split: 'column', keeps: 'float32' } as const;
 
 /**
  * Attention of a Kimi K3 layer: a delta net where `kimi_kda_layers`, which counts from one, names the layer, else latent
