@@ -29,9 +29,17 @@ const INDENT = 2;
 const SIMPLE_KEY_LIMIT = 128;
 const BREAKS = '\n\u0085\u2028\u2029';
 
+/** A text that every style writes as it is: most keys and values are. */
+const WORD = /^[A-Za-z_][\w./-]*$/;
+const WORD_SHAPE: ScalarShape = { empty: false, multiline: false, plain: true, singleQuoted: true };
+/** Half of a character that takes two places in JavaScript's texts. */
+const SURROGATE = /[\ud800-\udfff]/;
+
 /** A scalar ready to write: its text, its style, and the length of its tag (`!!str`), which counts for keys. */
 interface Scalar {
+  /** One text of what needs no look at its characters. */
   readonly chars: readonly string[];
+  readonly length: number;
   readonly shape: ScalarShape;
   readonly style: 'plain' | 'single' | 'any';
   readonly tagLength: number;
@@ -87,7 +95,7 @@ class Emitter {
       this.#newline(indent);
       const scalar = this.#prepare(key);
       const simple =
-        scalar.chars.length + scalar.tagLength < SIMPLE_KEY_LIMIT &&
+        scalar.length + scalar.tagLength < SIMPLE_KEY_LIMIT &&
         !scalar.shape.empty &&
         !scalar.shape.multiline;
       if (!simple) this.#indicator('?', true, true);
@@ -105,14 +113,14 @@ class Emitter {
 
   #prepare(value: YamlKey): Scalar {
     const text = scalarText(value);
-    const chars = Array.from(text);
-    const shape = shapeOf(chars, this.options.allowUnicode ?? true);
-    if (typeof value !== 'string') {
-      return { chars, shape, style: 'plain', tagLength: tagLength(value) };
-    }
-    const forced = this.options.quoted?.(value) ?? false;
-    const style = !forced && isPlainText(text) && shape.plain ? 'plain' : 'any';
-    return { chars, shape, style, tagLength: tagLength(value) };
+    const isText = typeof value === 'string';
+    const isWord = !isText || WORD.test(text);
+    const chars = isWord ? [text] : Array.from(text);
+    const length = isWord ? text.length : chars.length;
+    const shape = isWord ? WORD_SHAPE : shapeOf(chars, this.options.allowUnicode ?? true);
+    const forced = isText && (this.options.quoted?.(value) ?? false);
+    const style = !isText || (!forced && isPlainText(text) && shape.plain) ? 'plain' : 'any';
+    return { chars, length, shape, style, tagLength: tagLength(value) };
   }
 
   #scalar(scalar: Scalar, indent: number, isKey: boolean): boolean {
@@ -230,7 +238,7 @@ class Emitter {
 
   #write(text: string): void {
     this.#out.push(text);
-    this.#column += text.length > 0 ? Array.from(text).length : 0;
+    this.#column += SURROGATE.test(text) ? Array.from(text).length : text.length;
   }
 }
 

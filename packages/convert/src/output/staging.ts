@@ -47,6 +47,9 @@ export class Staging {
     readonly resumed: boolean,
   ) {}
 
+  /** Files that were written here and may not be on the disk yet. */
+  readonly #written = new Set<string>();
+
   /** The directory that becomes the checkpoint. */
   get root(): string {
     return join(this.work, CHECKPOINT);
@@ -177,8 +180,8 @@ export class Staging {
 
   /** Gives the finished checkpoint its name; the rest of the work directory goes. */
   async publish(): Promise<void> {
+    await this.#sync();
     await onDisk(this.place, async () => {
-      await syncPath(this.root);
       await rename(this.root, this.place);
       await syncPath(dirname(this.place));
     });
@@ -214,9 +217,20 @@ export class Staging {
       await stat(this.root);
       await mkdir(dirname(full), { recursive: true });
       await write(full);
-      await syncPath(full);
-      await syncPath(dirname(full));
     });
+    this.#written.add(full);
+  }
+
+  /** Waits until what was written here, with its names, is on the disk: all at once, which is one wait for many files. */
+  async #sync(): Promise<void> {
+    const folders = new Set([this.root]);
+    for (const file of this.#written) {
+      for (let at = dirname(file); at !== this.root; at = dirname(at)) folders.add(at);
+    }
+    for (const paths of [this.#written, folders]) {
+      await Promise.all([...paths].map((path) => onDisk(path, () => syncPath(path))));
+    }
+    this.#written.clear();
   }
 }
 

@@ -1,4 +1,4 @@
-import { link, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** Begins the names of files that are not yet what they will be. */
@@ -22,13 +22,13 @@ export function unfinishedName(path: string): string {
 }
 
 /**
- * Creates a file that is never seen without its text, whatever kills this process. False when one of that name is
- * there already.
+ * Creates a file that is never seen without its text, whatever kills this process; a machine that dies may leave it
+ * empty. False when one of that name is there already.
  */
 export async function createWhole(path: string, text: string): Promise<boolean> {
   const unfinished = unfinishedName(path);
   try {
-    await writeSynced(unfinished, text);
+    await writeFile(unfinished, text);
     try {
       await link(unfinished, path);
       return true;
@@ -44,7 +44,7 @@ export async function createWhole(path: string, text: string): Promise<boolean> 
   }
 }
 
-/** Replaces a file: readers see the old text or the new one. */
+/** Replaces a file: readers see the old text or the new one, also when the machine dies over it. */
 export async function replaceWhole(path: string, text: string): Promise<void> {
   const unfinished = unfinishedName(path);
   await writeSynced(unfinished, text);
@@ -63,7 +63,7 @@ export async function readIfThere(path: string): Promise<string | null> {
 
 async function createExclusive(path: string, text: string): Promise<boolean> {
   try {
-    await writeSynced(path, text, 'wx');
+    await writeFile(path, text, { flag: 'wx' });
     return true;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -71,8 +71,8 @@ async function createExclusive(path: string, text: string): Promise<boolean> {
   }
 }
 
-async function writeSynced(path: string, text: string, flags = 'w'): Promise<void> {
-  const file = await open(path, flags);
+async function writeSynced(path: string, text: string): Promise<void> {
+  const file = await open(path, 'w');
   try {
     await file.writeFile(text);
     await file.sync();
