@@ -71,7 +71,8 @@ impl Journal {
         let (resumed, length) = read(&file, &head, path)?;
         if length == 0 {
             file.set_len(0).map_err(io)?;
-            file.write_all(line(&head)?.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+            // Not synced: a journal that a crash of the machine leaves without its first line is an empty one.
+            file.write_all(line(&head)?.as_bytes()).map_err(io)?;
         } else {
             // Whatever follows the last whole line was being written when the run ended.
             file.set_len(length).map_err(io)?;
@@ -112,7 +113,17 @@ impl Journal {
         for writer in writers {
             writer.sync_data()?;
         }
-        let text = lines(&records)?;
+        self.append(&records)
+    }
+
+    /// Appends what was noted of files that were synced since.
+    pub fn finish(&self) -> Result<(), Error> {
+        let records = std::mem::take(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner).pending);
+        self.append(&records)
+    }
+
+    fn append(&self, records: &[SegmentRecord]) -> Result<(), Error> {
+        let text = lines(records)?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.flushed = Instant::now();
         state.file.write_all(text.as_bytes()).map_err(|source| Error::write(&self.path, source))

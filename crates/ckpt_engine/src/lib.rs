@@ -27,6 +27,7 @@ mod run;
 mod scales;
 mod segment;
 mod share;
+mod small_files;
 mod stats;
 mod value;
 mod verify;
@@ -47,6 +48,7 @@ pub use run::{
     Control, JournalOptions, Options, Prepared, Progress, Report, execute, execute_on, index, index_on,
 };
 pub use share::{Sharing, can_clone};
+pub use small_files::{FileHash, hash_files, sync_paths};
 pub use stats::{FloatStats, Stats, source_tensor_stats, tensor_stats};
 pub use verify::{Depth, Findings, verify_against, verify_structure};
 pub use verify_files::verify_files;

@@ -152,6 +152,7 @@ pub fn execute_on(
     for (file, writer) in mine() {
         writer.finish(file.bytes, options.sync)?;
     }
+    workers.finish()?;
     let files: Vec<(String, u64)> = mine().map(|(file, _)| (file.path.clone(), file.bytes)).collect();
     if options.sync {
         sync_folders(disk, &options.root, files.iter().map(|(path, _)| path.as_str()))?;

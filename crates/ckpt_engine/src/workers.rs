@@ -34,6 +34,7 @@ const SCRATCH_PART: usize = 4;
 /// Workers that nobody chose: more gained nothing on the disks that were measured.
 const MOST_THREADS: usize = 12;
 const TICK: Duration = Duration::from_millis(100);
+const MOMENT: Duration = Duration::from_micros(100);
 
 /// What the workers did.
 pub struct Done {
@@ -138,42 +139,53 @@ impl<'a> Workers<'a> {
     pub fn run(&self, control: &mut Control) -> Result<Done, Error> {
         let stop = control.stop;
         let watcher = thread::current();
+        let left = AtomicUsize::new(self.threads);
         thread::scope(|scope| {
+            let left = &left;
             let work = |number| {
                 let watcher = watcher.clone();
                 move || {
                     let _guard = OnPanic(self);
                     self.work(number, stop);
+                    left.fetch_sub(1, Ordering::SeqCst);
                     watcher.unpark();
                 }
             };
             let workers: Vec<_> = (0..self.threads).map(|number| scope.spawn(work(number))).collect();
             while workers.iter().any(|worker| !worker.is_finished()) {
-                thread::park_timeout(TICK);
+                // A worker that has woken this thread may take a moment more to end.
+                thread::park_timeout(if left.load(Ordering::SeqCst) == 0 { MOMENT } else { TICK });
                 (control.on_progress)(self.progress());
                 if let Err(error) = self.flush(false) {
                     self.fail(error);
                 }
             }
         });
-        // What was finished before a failure is kept for the next run; the failure itself is the one to tell.
-        let flushed = self.flush(true);
-        match self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(Error::Interrupted { .. }) => {
-                Err(Error::Interrupted { done: self.done.load(Ordering::Relaxed), total: self.total })
-            }
-            Some(error) => Err(error),
-            None => flushed.map(|()| Done {
-                bytes_read: self.bytes_read.load(Ordering::Relaxed),
-                bytes_resumed: self.bytes_resumed,
-                threads: self.threads,
-                memory: self.threads * worker_memory(self.checked, self.segment),
-                bytes_shared: self.bytes_shared.load(Ordering::Relaxed),
-                direct_refused: self.direct_refused.load(Ordering::Relaxed),
-                waiting: self.waiting.clone(),
-                direct_used: self.direct_used.load(Ordering::Relaxed),
-            }),
+        if let Some(failure) = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // What was finished before is kept for the next run; the failure itself is the one to tell.
+            let _ = self.flush(true);
+            return Err(match failure {
+                Error::Interrupted { .. } => {
+                    Error::Interrupted { done: self.done.load(Ordering::Relaxed), total: self.total }
+                }
+                error => error,
+            });
         }
+        Ok(Done {
+            bytes_read: self.bytes_read.load(Ordering::Relaxed),
+            bytes_resumed: self.bytes_resumed,
+            threads: self.threads,
+            memory: self.threads * worker_memory(self.checked, self.segment),
+            bytes_shared: self.bytes_shared.load(Ordering::Relaxed),
+            direct_refused: self.direct_refused.load(Ordering::Relaxed),
+            waiting: self.waiting.clone(),
+            direct_used: self.direct_used.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Notes the last segments, once their files are on the disk.
+    pub fn finish(&self) -> Result<(), Error> {
+        self.journal.as_ref().map_or(Ok(()), Journal::finish)
     }
 
     fn flush(&self, now: bool) -> Result<(), Error> {

@@ -3,7 +3,8 @@
 use crate::error::Failure;
 use crate::options::{BindingExecuteOptions, BindingProgress};
 use crate::settle::{on_thread, settle};
-use ckpt_engine::{Control, FileLayout, Plan, Prepared, can_clone, default_memory, execute, index};
+use ckpt_engine::{Control, FileLayout, Plan, Prepared, can_clone, default_memory, execute};
+use ckpt_engine::{hash_files, index, sync_paths};
 use ckpt_safetensors::{TensorInfo, read_header};
 use ckpt_tensor::Dtype;
 use napi::bindgen_prelude::{AbortSignal, Buffer, Env, External, Object};
@@ -12,7 +13,7 @@ use napi_derive::napi;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -114,9 +115,37 @@ pub fn plan_memory(plan: &BindingPlan, threads: Option<u32>, memory: Option<f64>
 
 /// Writes the archives and `.metadata` of a plan whose files are complete. Resolves to the bytes written, as JSON.
 #[napi(ts_return_type = "Promise<string>")]
-pub fn index_plan<'env>(env: &'env Env, plan: &BindingPlan, root: String) -> napi::Result<Object<'env>> {
+pub fn index_plan<'env>(
+    env: &'env Env,
+    plan: &BindingPlan,
+    root: String,
+    sync: bool,
+) -> napi::Result<Object<'env>> {
     let plan = Arc::clone(plan);
-    on_thread(env, move || Ok(index(&plan, Path::new(&root), true)?.to_string()))
+    on_thread(env, move || Ok(index(&plan, Path::new(&root), sync)?.to_string()))
+}
+
+/// Length and SHA-256 of files. Resolves to JSON.
+#[napi(ts_return_type = "Promise<string>")]
+pub fn hash_whole_files(env: &Env, paths: Vec<String>) -> napi::Result<Object<'_>> {
+    on_thread(env, move || {
+        let hashes = hash_files(&as_paths(paths))?;
+        let each = hashes.iter().map(|file| json!({ "bytes": file.bytes, "sha256": file.sha256 }));
+        Ok(each.collect::<serde_json::Value>().to_string())
+    })
+}
+
+/// Waits until files, and then the names in folders, are on the disk.
+#[napi(ts_return_type = "Promise<string>")]
+pub fn sync_all_of(env: &Env, files: Vec<String>, folders: Vec<String>) -> napi::Result<Object<'_>> {
+    on_thread(env, move || {
+        sync_paths(&as_paths(files), &as_paths(folders))?;
+        Ok(String::new())
+    })
+}
+
+fn as_paths(texts: Vec<String>) -> Vec<PathBuf> {
+    texts.into_iter().map(PathBuf::from).collect()
 }
 
 /// Whether files in a folder can share blocks with all of some files.

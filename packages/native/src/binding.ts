@@ -17,7 +17,9 @@ export interface Binding {
   canCloneInto(paths: string[], folder: string): boolean;
   verifyWrittenPlan(plan: BindingPlan, root: string): Promise<string>;
   planMemory(plan: BindingPlan, threads: number | null, memory: number | null): number;
-  indexPlan(plan: BindingPlan, root: string): Promise<string>;
+  indexPlan(plan: BindingPlan, root: string, sync: boolean): Promise<string>;
+  hashWholeFiles(paths: string[]): Promise<string>;
+  syncAllOf(files: string[], folders: string[]): Promise<string>;
   verifyCheckpoint(
     dir: string,
     payloads: boolean,

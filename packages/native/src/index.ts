@@ -21,6 +21,7 @@ export {
   verifyWritten,
 } from './checkpoint.js';
 export { bufferBytes, canCloneInto, type LoadedPlan, loadPlan, type PlannedFiles } from './plan.js';
+export { type FileHash, hashFiles, syncPaths } from './small-files.js';
 export { inspectSafetensors, type SafetensorsFile, type TensorInfo } from './safetensors.js';
 
 export interface ExecuteOptions {
@@ -78,9 +79,12 @@ export interface ExecuteReport extends PlannedFiles {
   readonly waiting: readonly number[];
 }
 
-/** Writes the archives and `.metadata` of a plan whose files are complete: only with it they are a checkpoint. */
-export async function writeIndex(plan: LoadedPlan, root: string): Promise<void> {
-  await settled(() => binding().indexPlan(plan.handle, root));
+/**
+ * Writes the archives and `.metadata` of a plan whose files are complete: only with it they are a checkpoint. Without
+ * `sync` they may not be on the disk yet.
+ */
+export async function writeIndex(plan: LoadedPlan, root: string, sync = true): Promise<void> {
+  await settled(() => binding().indexPlan(plan.handle, root, sync));
 }
 
 /** Writes the files of a plan into `options.root`; `writeIndex` completes them. Throws what the engine's error table says; INTERRUPTED after an abort. */

@@ -14,7 +14,10 @@ interface Report {
   readonly published: boolean;
   readonly bytesWritten: number;
   readonly bytesShared: number;
+  readonly bytesResumed: number;
   readonly seconds: number;
+  readonly phases: Readonly<Record<'plan' | 'convert' | 'verify' | 'publish', number>>;
+  readonly filesystems: { readonly source: string; readonly target: string };
   readonly threads: number;
   readonly readMode: string;
   readonly writeMode: string;
@@ -67,16 +70,29 @@ export async function runConversion(
     const rate = formatBytes(report.bytesWritten / Math.max(report.seconds, 1e-9));
     const size = formatBytes(report.bytesWritten);
     const state = report.published ? '' : ' (the rank that completes the set publishes it)';
-    io.out.write(
-      `${report.path}${state}: ${size} in ${report.seconds.toFixed(1)} s, ${rate}/s${ways(report)}\n`,
-    );
+    io.out.write(`${report.path}${state}: ${size} in ${report.seconds.toFixed(1)} s, ${rate}/s\n`);
+    io.out.write(howText(report));
   }
   return 0;
 }
 
-/** How the bytes went: `; read by pread, written direct, 4 threads`. */
-function ways({ threads, readMode, writeMode, bytesShared }: Report): string {
+/** Where the time went and how the bytes did, a line each; nothing for who had nothing left to write. */
+function howText(report: Report): string {
+  const { threads, readMode, writeMode, phases, filesystems, bytesWritten, bytesShared, bytesResumed } = report;
   if (threads === 0) return '';
-  const shared = bytesShared > 0 ? `, ${formatBytes(bytesShared)} shared with the source` : '';
-  return `; read by ${readMode}, written ${writeMode}${shared}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  const rate = formatBytes((bytesWritten - bytesResumed) / Math.max(phases.convert, 1e-9));
+  const times = Object.entries(phases).map(([phase, seconds]) => {
+    const text = `${phase} ${seconds.toFixed(2)} s`;
+    return phase === 'convert' ? `${text} (${rate}/s)` : text;
+  });
+  const shared = bytesShared > 0 ? `, ${formatBytes(bytesShared)} of it shared` : '';
+  const workers = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  return [
+    ...(bytesResumed > 0 ? [`resumed   ${formatBytes(bytesResumed)} were there`] : []),
+    `phases    ${times.join(', ')}`,
+    `read      ${filesystems.source}, by ${readMode}; ${workers}`,
+    `written   ${filesystems.target}, ${writeMode}${shared}`,
+  ]
+    .map((line) => `  ${line}\n`)
+    .join('');
 }

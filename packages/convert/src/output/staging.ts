@@ -1,7 +1,12 @@
 import { copyFile, mkdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { formatBytes, NemotronError } from '@nemotron-convert/core';
+<<<<<<< HEAD
 import { CHECKPOINT, claim, MARK, PUBLISH_LOCK, refuseForeign, removeWork } from './claim.js';
+=======
+import { syncPaths } from '@nemotron-convert/native';
+import { CHECKPOINT, claim, clear, MARK, PUBLISH_LOCK, refuseForeign } from './claim.js';
+>>>>>>> 1d19733 (Bulk runs: one budget of engine threads, more small conversions at a time, small files hashed and synced in the engine)
 import { onDisk, syncPath } from './disk.js';
 import { Lock } from './lock.js';
 import { makeRoom, placeOf } from './place.js';
@@ -221,15 +226,18 @@ export class Staging {
     this.#written.add(full);
   }
 
-  /** Waits until what was written here, with its names, is on the disk: all at once, which is one wait for many files. */
+  /** Takes note of files that were written without waiting for the disk; paths are relative to the root. */
+  written(paths: Iterable<string>): void {
+    for (const path of paths) this.#written.add(join(this.root, path));
+  }
+
+  /** Waits until what was written here, with its names, is on the disk. */
   async #sync(): Promise<void> {
     const folders = new Set([this.root]);
     for (const file of this.#written) {
       for (let at = dirname(file); at !== this.root; at = dirname(at)) folders.add(at);
     }
-    for (const paths of [this.#written, folders]) {
-      await Promise.all([...paths].map((path) => onDisk(path, () => syncPath(path))));
-    }
+    await syncPaths(this.#written, folders);
     this.#written.clear();
   }
 }

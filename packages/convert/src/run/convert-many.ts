@@ -4,13 +4,14 @@ import { NemotronError, type OnProgress } from '@nemotron-convert/core';
 import type { ConvertOptions } from '../options.js';
 import { sourceBytes } from '../source/size.js';
 import { type Context, type ConvertReport, convert } from './convert.js';
+import { EngineBudget } from './engine-budget.js';
 import { isConverted } from './plan.js';
 
 /** What all conversions together may use. */
 export interface Budget {
-  /** Conversions at a time: one is planned while others wait for the disk. Default 4. */
+  /** Conversions at a time: some are planned while others wait for the disk. Default 16, of which 4 may be large. */
   readonly concurrent?: number;
-  /** Threads of all conversions together. */
+  /** Threads of the engine for all conversions together. Default: four a processor, 8 at least. */
   readonly threads?: number;
   /** Bytes for the buffers of all conversions together. Default 256 MiB. */
   readonly memory?: number;
@@ -18,7 +19,7 @@ export interface Budget {
   readonly disk?: number;
 }
 
-export interface ManyContext extends Omit<Context, 'onProgress'> {
+export interface ManyContext extends Omit<Context, 'admit' | 'lease' | 'onProgress'> {
   /** Called as a conversion begins and, with its outcome, as it ends. */
   readonly onModel?: (options: ConvertOptions, outcome: Outcome | null) => void;
   /** The events of one conversion, told apart by its options. */
@@ -41,7 +42,11 @@ export interface ManyReport {
   readonly seconds: number;
 }
 
-const CONCURRENT = 4;
+const CONCURRENT = 16;
+/** The plan of a large model takes memory, and its files much of the disk's time. */
+const LARGE_BYTES = 2 ** 30;
+const LARGE_AT_A_TIME = 4;
+const FEWEST_THREADS = 8;
 const MEMORY = 256 * 2 ** 20;
 /** A worker's buffers. */
 const LEAST_MEMORY = 16 * 2 ** 20;
@@ -59,21 +64,24 @@ export async function convertMany(
 ): Promise<ManyReport> {
   const began = performance.now();
   refuseSharedTargets(requests);
-  const share = shareOf(budget, requests.length);
+  const concurrent = Math.min(limit('concurrent', budget.concurrent ?? CONCURRENT, 1), requests.length);
+  const engine = engineOf(budget);
   const disk = new DiskBudget(budget.disk ?? Number.POSITIVE_INFINITY);
   const outcomes = new Map<ConvertOptions, Outcome>();
-  const queue = await bySize(requests);
+  const queue = new Queue(await bySize(requests));
 
   const work = async (): Promise<void> => {
-    for (let options = queue.shift(); options !== undefined; options = queue.shift()) {
+    for (let next = queue.take(); next !== undefined; next = queue.take()) {
+      const { options } = next;
       if (context.signal?.aborted === true) throw new NemotronError('INTERRUPTED', 'interrupted');
       context.onModel?.(options, null);
-      const outcome = await convertOne(options, share, disk, context);
+      const outcome = await convertOne(options, engine, disk, context);
+      queue.done(next);
       outcomes.set(options, outcome);
       context.onModel?.(options, outcome);
     }
   };
-  const workers = await Promise.allSettled(Array.from({ length: share.concurrent }, work));
+  const workers = await Promise.allSettled(Array.from({ length: concurrent }, work));
   const stopped = workers.find((worker) => worker.status === 'rejected');
   if (stopped !== undefined) throw stopped.reason;
 
@@ -94,7 +102,7 @@ export async function convertMany(
 
 async function convertOne(
   options: ConvertOptions,
-  { threads, memory }: Share,
+  engine: EngineBudget,
   disk: DiskBudget,
   { onProgress, onModel: _, ...context }: ManyContext,
 ): Promise<Outcome> {
@@ -106,10 +114,11 @@ async function convertOne(
   const own: Context = {
     ...context,
     admit,
+    lease: (bytes) => engine.lease(bytes),
     ...(onProgress === undefined ? {} : { onProgress: (event) => onProgress(options, event) }),
   };
   try {
-    return { status: 'converted', options, report: await convert({ threads, memory, ...options }, own) };
+    return { status: 'converted', options, report: await convert(options, own) };
   } catch (cause) {
     if (context.signal?.aborted === true) throw cause;
     disk.release(reserved);
@@ -121,23 +130,12 @@ async function convertOne(
   }
 }
 
-interface Share {
-  readonly concurrent: number;
-  readonly threads: number;
-  readonly memory: number;
-}
-
-/** What each of the conversions that run at a time gets. */
-function shareOf(budget: Budget, requests: number): Share {
+/** As many threads as were given, and as the memory pays for. */
+function engineOf(budget: Budget): EngineBudget {
   const memory = limit('memory', budget.memory ?? MEMORY, LEAST_MEMORY);
-  const wanted = limit('concurrent', budget.concurrent ?? CONCURRENT, 1);
-  const threads = limit('threads', budget.threads ?? Math.max(2 * availableParallelism(), CONCURRENT), 1);
-  const concurrent = Math.max(1, Math.min(wanted, requests, threads, Math.floor(memory / LEAST_MEMORY)));
-  return {
-    concurrent,
-    threads: Math.floor(threads / concurrent),
-    memory: Math.floor(memory / concurrent),
-  };
+  const wanted = budget.threads ?? Math.max(4 * availableParallelism(), FEWEST_THREADS);
+  const threads = Math.min(limit('threads', wanted, 1), Math.floor(memory / LEAST_MEMORY));
+  return new EngineBudget(threads, memory);
 }
 
 function limit(name: keyof Budget, value: number, least: number): number {
@@ -175,12 +173,40 @@ class DiskBudget {
   }
 }
 
+interface Sized {
+  readonly options: ConvertOptions;
+  readonly bytes: number;
+}
+
+/** Hands out the largest first, but only some of the large ones at a time. */
+class Queue {
+  #large = 0;
+
+  constructor(private readonly left: Sized[]) {}
+
+  /** Undefined when nothing is left that may begin; who has a large one comes back for the next. */
+  take(): Sized | undefined {
+    const at = this.#large < LARGE_AT_A_TIME ? 0 : this.left.findIndex((next) => !isLarge(next));
+    const [next] = at < 0 ? [] : this.left.splice(at, 1);
+    if (next !== undefined && isLarge(next)) this.#large += 1;
+    return next;
+  }
+
+  done(one: Sized): void {
+    if (isLarge(one)) this.#large -= 1;
+  }
+}
+
+function isLarge({ bytes }: Sized): boolean {
+  return bytes >= LARGE_BYTES;
+}
+
 /** Largest first; models of the Hub, whose size is not known yet, before all others. */
-async function bySize(requests: readonly ConvertOptions[]): Promise<ConvertOptions[]> {
+async function bySize(requests: readonly ConvertOptions[]): Promise<Sized[]> {
   const sized = await Promise.all(
     requests.map(async (options) => ({ options, bytes: await sourceBytes(options.hfModelId) })),
   );
-  return sized.sort((a, b) => (a.bytes === b.bytes ? 0 : b.bytes - a.bytes)).map(({ options }) => options);
+  return sized.sort((a, b) => (a.bytes === b.bytes ? 0 : b.bytes - a.bytes));
 }
 
 function refuseSharedTargets(requests: readonly ConvertOptions[]): void {

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { NemotronError, type OnProgress } from '@nemotron-convert/core';
 import {
   type LoadedPlan,
@@ -18,6 +18,8 @@ import { conversionDigest, encodePlan } from '../plan/encode.js';
 import type { Plan } from '../plan/types.js';
 import { openSource, type Source } from '../source/open.js';
 import { requireUnchanged } from '../source/unchanged.js';
+import type { Lease } from './engine-budget.js';
+import { filesystemAt } from './filesystem.js';
 import { type Prepared, prepare } from './prepare.js';
 import { writeProvenance, writeSideFiles } from './side-files.js';
 import { type Written, writeCheckpoint } from './write.js';
@@ -32,6 +34,8 @@ export interface Context {
   readonly families?: readonly Family[];
   /** Called with the bytes that are going to be written, before the first is; what it throws ends the conversion. */
   readonly admit?: (bytes: number) => void;
+  /** Asked before the engine begins to write so many bytes: how much of a budget of many it may use, and when. */
+  readonly lease?: (bytes: number) => Promise<Lease>;
 }
 
 export interface ConvertReport extends Written {
@@ -43,6 +47,9 @@ export interface ConvertReport extends Written {
   readonly tensors: number;
   readonly parameters: number;
   readonly seconds: number;
+  readonly phases: Written['phases'] & { readonly plan: number };
+  /** Names of the filesystems, such as `ext4` or `lustre`. */
+  readonly filesystems: { readonly source: string; readonly target: string };
   readonly drops: readonly Drop[];
 }
 
@@ -70,6 +77,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   }
   const { plan, digest } = await load(prepared, source);
   const download = downloadOf(source, prepared.plan, resolved);
+  const planned = (performance.now() - began) / 1000;
   const written = await writeCheckpoint(
     {
       plan,
@@ -81,7 +89,8 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
         // Files of the Hub are known by what is in them, and may be gone by now.
         if (source.weights === undefined) await requireUnchanged(source);
         await writeSideFiles(staging, source, prepared, resolved, target);
-        await writeIndex(plan, staging.root);
+        await writeIndex(plan, staging.root, false);
+        staging.written(indexFiles(prepared.plan));
         await staging.writeText('latest_checkpointed_iteration.txt', '0');
       },
       // The CRCs of the payloads were summed on their way to the disk; reading them back is what `full` is for.
@@ -111,6 +120,8 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
     parameters,
     drops,
     ...written,
+    phases: { plan: planned, ...written.phases },
+    filesystems: { source: await filesystemAt(source.dir), target: await filesystemAt(dirname(target)) },
     seconds: (performance.now() - began) / 1000,
   };
 }
@@ -122,6 +133,11 @@ export async function load(
 ): Promise<{ plan: LoadedPlan; digest: string }> {
   const encoded = encodePlan(plan);
   return { plan: await loadPlan(encoded), digest: conversionDigest(encoded, source) };
+}
+
+/** What `writeIndex` writes. */
+function indexFiles({ archives, metadata }: Plan): string[] {
+  return [...archives.map(({ path }) => path), ...(metadata === undefined ? [] : [metadata.path])];
 }
 
 /** The weights that the plan reads, when they may have to be downloaded. */

@@ -7,6 +7,7 @@ import type { Drop } from '../plan/collect.js';
 import { openMegatron } from '../source/megatron.js';
 import { openReference } from '../source/reference.js';
 import { type Context, load } from './convert.js';
+import { filesystemAt } from './filesystem.js';
 import { prepareExport } from './prepare-export.js';
 import { type Written, writeCheckpoint } from './write.js';
 
@@ -21,6 +22,9 @@ export interface ExportReport extends Written {
   readonly tensors: number;
   readonly parameters: number;
   readonly seconds: number;
+  readonly phases: Written['phases'] & { readonly plan: number };
+  /** Names of the filesystems, such as `ext4` or `lustre`. */
+  readonly filesystems: { readonly source: string; readonly target: string };
   /** What was left out, by reason: tensors of the original, or parameters and keys with `strict: false`. */
   readonly drops: readonly Drop[];
 }
@@ -53,6 +57,7 @@ export async function exportHf(options: ExportOptions, context: Context = {}): P
     });
   }
   const { plan, digest } = await load(prepared, source);
+  const planned = (performance.now() - began) / 1000;
   const written = await writeCheckpoint(
     {
       plan,
@@ -84,6 +89,8 @@ export async function exportHf(options: ExportOptions, context: Context = {}): P
     parameters,
     drops,
     ...written,
+    phases: { plan: planned, ...written.phases },
+    filesystems: { source: await filesystemAt(source.dir), target: await filesystemAt(dirname(target)) },
     seconds: (performance.now() - began) / 1000,
   };
 }

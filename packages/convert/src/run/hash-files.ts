@@ -1,5 +1,6 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
+import { type FileHash, hashFiles } from '@nemotron-convert/native';
 import { type HashedFile, PROVENANCE_FILE, type Provenance } from '../output/provenance.js';
 import { sha256File } from '../source/hashes.js';
 import type { Source } from '../source/open.js';
@@ -19,10 +20,8 @@ export async function hashSource(
     const sha256 = known ?? (all ? await sha256File(path, signal) : undefined);
     files.push({ name: basename(path), bytes, ...(sha256 === undefined ? {} : { sha256 }) });
   }
-  const config = await hashed(source.dir, 'config.json');
-  const tokenizer = [];
-  for (const name of source.tokenizer) tokenizer.push(await hashed(source.dir, name));
-  return { files, config, tokenizer };
+  const [config, ...tokenizer] = await hashed(source.dir, ['config.json', ...source.tokenizer]);
+  return { files, config: config as HashedFile, tokenizer };
 }
 
 /** The files of a checkpoint but for the data files and its record, in the order of their names. */
@@ -32,9 +31,7 @@ export async function hashCheckpoint(root: string): Promise<HashedFile[]> {
     .filter((entry) => entry.isFile() && !entry.name.endsWith('.distcp') && entry.name !== PROVENANCE_FILE)
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .sort();
-  const files = [];
-  for (const name of names) files.push(await hashed(root, name));
-  return files;
+  return hashed(root, names);
 }
 
 /** What is wrong with the files that a record names, a sentence each. */
@@ -48,7 +45,7 @@ export async function changedFiles(root: string, files: readonly HashedFile[]): 
   return faults;
 }
 
-async function hashed(dir: string, name: string): Promise<HashedFile> {
-  const path = join(dir, name);
-  return { name, bytes: (await stat(path)).size, sha256: await sha256File(path) };
+async function hashed(dir: string, names: readonly string[]): Promise<HashedFile[]> {
+  const hashes = await hashFiles(names.map((name) => join(dir, name)));
+  return names.map((name, at) => ({ name, ...(hashes[at] as FileHash) }));
 }

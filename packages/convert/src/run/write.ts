@@ -10,6 +10,7 @@ import type { ResolvedOptions } from '../options.js';
 import { Staging } from '../output/staging.js';
 import { refuseContent } from '../output/target-path.js';
 import type { Context } from './convert.js';
+import type { Lease } from './engine-budget.js';
 import { executeFetching, type Fetching } from './fetching.js';
 import { type Download, requireSpace } from './space.js';
 
@@ -50,8 +51,8 @@ export interface Written {
   readonly bytesShared: number;
   /** Payload bytes that an interrupted run had finished. */
   readonly bytesResumed: number;
-  /** How much of the time the verification took. */
-  readonly verifySeconds: number;
+  /** Seconds of the engine, of the verification, and of what makes a checkpoint of it: side files, waits for the disk. */
+  readonly phases: Readonly<Record<'convert' | 'verify' | 'publish', number>>;
   readonly threads: number;
   /** What computed: `cpu`, or the names of GPUs. */
   readonly compute: string;
@@ -61,7 +62,7 @@ export interface Written {
 
 const NOTHING: Written = {
   published: false,
-  verifySeconds: 0,
+  phases: { convert: 0, verify: 0, publish: 0 },
   bytesRead: 0,
   bytesWritten: 0,
   bytesShared: 0,
@@ -103,10 +104,14 @@ async function work(writing: Writing, context: Context): Promise<Written> {
   try {
     await requireSpace(staging, staging.resumed ? 0 : bytes, download);
     emit({ kind: 'phase', phase: 'convert' });
-    const round = (ready?: readonly number[]) => run(writing, staging, context, ready);
+    const lease = await context.lease?.(bytes);
+    const began = performance.now();
+    const round = (ready?: readonly number[]) => run(writing, staging, context, lease, ready);
     const report = await (download === undefined
       ? round()
-      : executeFetching(round, download.weights, { ...download, signal }));
+      : executeFetching(round, download.weights, { ...download, signal })
+    ).finally(lease?.release);
+    const convert = (performance.now() - began) / 1000;
     let verifySeconds = 0;
     emit({ kind: 'phase', phase: 'publish' });
     const published = await staging.finishRank();
@@ -126,7 +131,9 @@ async function work(writing: Writing, context: Context): Promise<Written> {
     const { bytesRead, bytesWritten, bytesShared, bytesResumed, threads, compute, readMode, writeMode } =
       report;
     const io = { bytesRead, bytesWritten, bytesShared, bytesResumed };
-    return { published, verifySeconds, ...io, threads, compute, readMode, writeMode };
+    const publish = (performance.now() - began) / 1000 - convert - verifySeconds;
+    const phases = { convert, verify: verifySeconds, publish };
+    return { published, phases, ...io, threads, compute, readMode, writeMode };
   } catch (error) {
     await staging.release();
     throw error;
@@ -134,11 +141,14 @@ async function work(writing: Writing, context: Context): Promise<Written> {
 }
 
 function run(
-  { plan, digest, options: { threads, memory, compute, readMode, writeMode, zeroCopy, ranks } }: Writing,
+  { plan, digest, options: wanted }: Writing,
   staging: Staging,
   { onProgress, signal }: Context,
+  lease: Lease | undefined,
   ready: readonly number[] | undefined,
 ): Promise<ExecuteReport> {
+  const { compute, readMode, writeMode, zeroCopy, ranks } = wanted;
+  const { threads = lease?.threads, memory = lease?.memory } = wanted;
   const options: ExecuteOptions = {
     root: staging.root,
     journal: staging.journal,

@@ -1,0 +1,41 @@
+//! The small files around the data, many at a time: for each of them JavaScript would wait several times.
+
+use crate::Error;
+use crate::disk::{Disk, SystemDisk};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Length and SHA-256 of a file, in hexadecimal digits.
+pub struct FileHash {
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+/// Reads files whole. Errors: `Source`, for the first that cannot be read.
+pub fn hash_files(paths: &[PathBuf]) -> Result<Vec<FileHash>, Error> {
+    paths.iter().map(|path| hash(path).map_err(|source| read_failed(path, source))).collect()
+}
+
+fn hash(path: &Path) -> io::Result<FileHash> {
+    let mut hash = Sha256::new();
+    let bytes = io::copy(&mut File::open(path)?, &mut hash)?;
+    Ok(FileHash { bytes, sha256: format!("{:x}", hash.finalize()) })
+}
+
+fn read_failed(path: &Path, source: io::Error) -> Error {
+    ckpt_safetensors::Error::Io { path: path.to_path_buf(), source }.into()
+}
+
+/// Waits until files, and then the names in folders, are on the disk. Errors: `Write`.
+pub fn sync_paths(files: &[PathBuf], folders: &[PathBuf]) -> Result<(), Error> {
+    for path in files {
+        let sync = || File::open(path)?.sync_all();
+        sync().map_err(|source| Error::write(path, source))?;
+    }
+    for path in folders {
+        SystemDisk.sync_folder(path).map_err(|source| Error::write(path, source))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+import { binding } from './binding.js';
+import { settled } from './failure.js';
+
+export interface FileHash {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Lengths and hashes of files, in their order. Throws SOURCE_MISSING, SOURCE_PERMISSION, READ_FAILED. */
+export async function hashFiles(paths: readonly string[]): Promise<FileHash[]> {
+  return JSON.parse(await settled(() => binding().hashWholeFiles([...paths]))) as FileHash[];
+}
+
+/** Waits until files, and then the names in folders, are on the disk. Throws DISK_FULL, TARGET_PERMISSION, WRITE_FAILED. */
+export async function syncPaths(files: Iterable<string>, folders: Iterable<string>): Promise<void> {
+  await settled(() => binding().syncAllOf([...files], [...folders]));
+}
