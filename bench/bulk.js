@@ -7,7 +7,16 @@
  *     BENCH_DIR=/mnt/disk node bench/bulk.js budget.concurrent=8
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { makeLlama } from './sources.js';
@@ -17,8 +26,20 @@ const words = process.argv.slice(2);
 const QUICK = words.includes('--quick');
 const OVERRIDES = words.filter((word) => word.includes('='));
 const KINDS = [
-  { name: 'small', count: QUICK ? 100 : 1000, distinct: 10, sizes: { hidden: 256, width: 512, vocab: 4096, heads: 4, groups: 2 }, of: { layers: 3 } },
-  { name: 'large', count: QUICK ? 1 : 5, distinct: 1, sizes: { hidden: 2048, width: 8192, vocab: 32768, heads: 32, groups: 8 }, of: { bytes: 1.2e9 } },
+  {
+    name: 'small',
+    count: QUICK ? 100 : 1000,
+    distinct: 10,
+    sizes: { hidden: 256, width: 512, vocab: 4096, heads: 4, groups: 2 },
+    of: { layers: 3 },
+  },
+  {
+    name: 'large',
+    count: QUICK ? 1 : 5,
+    distinct: 1,
+    sizes: { hidden: 2048, width: 8192, vocab: 32768, heads: 32, groups: 8 },
+    of: { bytes: 1.2e9 },
+  },
 ];
 const SAMPLE_BYTES = QUICK ? 1e9 : 4e9;
 
@@ -36,7 +57,9 @@ for (const kind of KINDS) {
   for (let n = 0; n < kind.count; n += 1) {
     linkAll(made[n % made.length].dir, join(models, `${kind.name}-${String(n).padStart(4, '0')}`));
   }
-  console.error(`${kind.count} ${kind.name} sources of ${(made[0].bytes / 1e6).toFixed(1)} MB, ${made[0].tensors} tensors`);
+  console.error(
+    `${kind.count} ${kind.name} sources of ${(made[0].bytes / 1e6).toFixed(1)} MB, ${made[0].tensors} tensors`,
+  );
 }
 const manifest = join(root, 'manifest.yaml');
 const report = join(root, 'report.json');
@@ -45,9 +68,13 @@ writeFileSync(manifest, `models: [{source: '${models}/*', output: '${out}/{name}
 execFileSync('sync');
 const before = direct();
 const began = performance.now();
-const { status, stderr } = spawnSync('/usr/bin/env', ['time', '-f', '%U %S %M', process.execPath, BIN, 'bulk', manifest, ...OVERRIDES, '--quiet'], {
-  encoding: 'utf8',
-});
+const { status, stderr } = spawnSync(
+  '/usr/bin/env',
+  ['time', '-f', '%U %S %M', process.execPath, BIN, 'bulk', manifest, ...OVERRIDES, '--quiet'],
+  {
+    encoding: 'utf8',
+  },
+);
 const seconds = (performance.now() - began) / 1000;
 if (status !== 0) throw new Error(`nemotron bulk: exit ${status}: ${stderr}`);
 const after = direct();
@@ -58,8 +85,12 @@ const rate = 2 / (1 / before + 1 / after);
 const alone = ondisk / rate;
 const [user, system, peak] = stderr.trim().split('\n').at(-1).split(' ').map(Number);
 const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${(totalmem() / 1e9).toFixed(0)} GB memory`;
-console.log(`# ${new Date().toISOString().slice(0, 10)}: ${machine}, Linux ${release()}, Node ${process.version}\n`);
-console.log('| models | GB of data files | GB on disk | s | dd s | ratio | user s | system s | peak MiB | ms of processor a model |');
+console.log(
+  `# ${new Date().toISOString().slice(0, 10)}: ${machine}, Linux ${release()}, Node ${process.version}\n`,
+);
+console.log(
+  '| models | GB of data files | GB on disk | s | dd s | ratio | user s | system s | peak MiB | ms of processor a model |',
+);
 console.log('|---|---|---|---|---|---|---|---|---|---|');
 const cells = [
   converted,
@@ -85,7 +116,9 @@ function direct() {
   const path = join(root, 'dd');
   const count = Math.ceil(SAMPLE_BYTES / (8 << 20));
   const started = performance.now();
-  execFileSync('dd', ['if=/dev/zero', `of=${path}`, 'oflag=direct', 'bs=8M', `count=${count}`], { stdio: 'ignore' });
+  execFileSync('dd', ['if=/dev/zero', `of=${path}`, 'oflag=direct', 'bs=8M', `count=${count}`], {
+    stdio: 'ignore',
+  });
   const taken = (performance.now() - started) / 1000;
   rmSync(path);
   execFileSync('sync');

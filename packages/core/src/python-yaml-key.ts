@@ -30,14 +30,16 @@ function yamlFloat(value: number): string {
   return text.includes('.') ? text : text.replace('e', '.0e');
 }
 
-/** Half of a character beyond the first 65,536: only there do UTF-16 and code points sort apart. */
-const SURROGATE = /[\ud800-\udfff]/;
+/** Whether a text has characters beyond the first 65,536: only there do UTF-16 and code points count and sort apart. */
+export function hasSurrogates(text: string): boolean {
+  return /[\ud800-\udfff]/.test(text);
+}
 
 /** Code point order, as Python sorts text. */
 export function compareKeys(a: YamlKey, b: YamlKey): number {
   if (typeof a !== 'string' || typeof b !== 'string') return Number(a) - Number(b);
   if (a === b) return 0;
-  if (!SURROGATE.test(a) && !SURROGATE.test(b)) return a < b ? -1 : 1;
+  if (!hasSurrogates(a) && !hasSurrogates(b)) return a < b ? -1 : 1;
   const left = Array.from(a, (char) => char.codePointAt(0) ?? 0);
   const right = Array.from(b, (char) => char.codePointAt(0) ?? 0);
   for (const [index, code] of left.entries()) {

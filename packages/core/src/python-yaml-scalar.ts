@@ -6,6 +6,13 @@ export interface ScalarShape {
   readonly singleQuoted: boolean;
 }
 
+/** What most keys and values are: a text that no style changes a character of. */
+export function isWord(text: string): boolean {
+  return /^[A-Za-z_][\w./-]*$/.test(text);
+}
+
+export const WORD_SHAPE: ScalarShape = { empty: false, multiline: false, plain: true, singleQuoted: true };
+
 const BREAKS = '\n\u0085\u2028\u2029';
 const BLANKS = `\0 \t\r${BREAKS}`;
 const FIRST_INDICATORS = '#,[]{}&*!|>\'"%@`';

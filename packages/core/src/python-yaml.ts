@@ -1,6 +1,6 @@
 import { escapeSequence, needsEscape } from './python-yaml-escape.js';
-import { compareKeys, scalarText, tagLength, type YamlKey } from './python-yaml-key.js';
-import { isPlainText, type ScalarShape, shapeOf } from './python-yaml-scalar.js';
+import { compareKeys, hasSurrogates, scalarText, tagLength, type YamlKey } from './python-yaml-key.js';
+import { isPlainText, isWord, type ScalarShape, shapeOf, WORD_SHAPE } from './python-yaml-scalar.js';
 
 /** What the writer takes: bigint is Python's int, number its float; maps keep their order. */
 export type YamlValue =
@@ -28,12 +28,6 @@ const INDENT = 2;
 /** A longer key (with its tag) is written in `? key` form. */
 const SIMPLE_KEY_LIMIT = 128;
 const BREAKS = '\n\u0085\u2028\u2029';
-
-/** A text that every style writes as it is: most keys and values are. */
-const WORD = /^[A-Za-z_][\w./-]*$/;
-const WORD_SHAPE: ScalarShape = { empty: false, multiline: false, plain: true, singleQuoted: true };
-/** Half of a character that takes two places in JavaScript's texts. */
-const SURROGATE = /[\ud800-\udfff]/;
 
 /** A scalar ready to write: its text, its style, and the length of its tag (`!!str`), which counts for keys. */
 interface Scalar {
@@ -95,9 +89,7 @@ class Emitter {
       this.#newline(indent);
       const scalar = this.#prepare(key);
       const simple =
-        scalar.length + scalar.tagLength < SIMPLE_KEY_LIMIT &&
-        !scalar.shape.empty &&
-        !scalar.shape.multiline;
+        scalar.length + scalar.tagLength < SIMPLE_KEY_LIMIT && !scalar.shape.empty && !scalar.shape.multiline;
       if (!simple) this.#indicator('?', true, true);
       this.#scalar(scalar, indent + INDENT, simple);
       if (!simple) this.#newline(indent);
@@ -114,10 +106,10 @@ class Emitter {
   #prepare(value: YamlKey): Scalar {
     const text = scalarText(value);
     const isText = typeof value === 'string';
-    const isWord = !isText || WORD.test(text);
-    const chars = isWord ? [text] : Array.from(text);
-    const length = isWord ? text.length : chars.length;
-    const shape = isWord ? WORD_SHAPE : shapeOf(chars, this.options.allowUnicode ?? true);
+    const whole = !isText || isWord(text);
+    const chars = whole ? [text] : Array.from(text);
+    const length = whole ? text.length : chars.length;
+    const shape = whole ? WORD_SHAPE : shapeOf(chars, this.options.allowUnicode ?? true);
     const forced = isText && (this.options.quoted?.(value) ?? false);
     const style = !isText || (!forced && isPlainText(text) && shape.plain) ? 'plain' : 'any';
     return { chars, length, shape, style, tagLength: tagLength(value) };
@@ -238,7 +230,7 @@ class Emitter {
 
   #write(text: string): void {
     this.#out.push(text);
-    this.#column += SURROGATE.test(text) ? Array.from(text).length : text.length;
+    this.#column += hasSurrogates(text) ? Array.from(text).length : text.length;
   }
 }
 

@@ -21,8 +21,8 @@ export {
   verifyWritten,
 } from './checkpoint.js';
 export { bufferBytes, canCloneInto, type LoadedPlan, loadPlan, type PlannedFiles } from './plan.js';
-export { type FileHash, hashFiles, syncPaths } from './small-files.js';
 export { inspectSafetensors, type SafetensorsFile, type TensorInfo } from './safetensors.js';
+export { type FileHash, hashFiles, syncPaths } from './small-files.js';
 
 export interface ExecuteOptions {
   /** Existing directory that the plan's paths are relative to. */

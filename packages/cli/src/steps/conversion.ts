@@ -78,7 +78,8 @@ export async function runConversion(
 
 /** Where the time went and how the bytes did, a line each; nothing for who had nothing left to write. */
 function howText(report: Report): string {
-  const { threads, readMode, writeMode, phases, filesystems, bytesWritten, bytesShared, bytesResumed } = report;
+  const { threads, readMode, writeMode, phases, filesystems, bytesWritten, bytesShared, bytesResumed } =
+    report;
   if (threads === 0) return '';
   const rate = formatBytes((bytesWritten - bytesResumed) / Math.max(phases.convert, 1e-9));
   const times = Object.entries(phases).map(([phase, seconds]) => {

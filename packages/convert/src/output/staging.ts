@@ -1,12 +1,8 @@
 import { copyFile, mkdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { formatBytes, NemotronError } from '@nemotron-convert/core';
-<<<<<<< HEAD
-import { CHECKPOINT, claim, MARK, PUBLISH_LOCK, refuseForeign, removeWork } from './claim.js';
-=======
 import { syncPaths } from '@nemotron-convert/native';
-import { CHECKPOINT, claim, clear, MARK, PUBLISH_LOCK, refuseForeign } from './claim.js';
->>>>>>> 1d19733 (Bulk runs: one budget of engine threads, more small conversions at a time, small files hashed and synced in the engine)
+import { CHECKPOINT, claim, MARK, PUBLISH_LOCK, refuseForeign, removeWork } from './claim.js';
 import { onDisk, syncPath } from './disk.js';
 import { Lock } from './lock.js';
 import { makeRoom, placeOf } from './place.js';
