@@ -34,9 +34,13 @@ const LIST: Command = {
 const SHOW: Command = {
   path: 'nemotron steps show',
   summary: 'Show a step and its parameters',
-  args: '[OPTIONS] STEP_ID',
+  args: '[OPTIONS] STEP_ID [NAME] [key=value ...]',
   flags: FLAGS.show,
-  examples: [`nemotron steps show ${STEP}`, 'nemotron steps show hf_to_megatron --json'],
+  examples: [
+    `nemotron steps show ${STEP}`,
+    'nemotron steps show hf_to_megatron --json',
+    'nemotron steps show hf_to_megatron --config mine.yaml tp=2',
+  ],
   load: async () => (await import('./commands/show.js')).show,
 };
 const RUN: Command = {

@@ -52,7 +52,15 @@ export const FLAGS = {
     JSON_FLAG,
     HELP,
   ],
-  show: [JSON_FLAG, HELP],
+  show: [
+    {
+      name: 'config',
+      short: 'c',
+      doc: 'Show a configuration instead, resolved, with where each value comes from; NAME as for steps run -c',
+    },
+    JSON_FLAG,
+    HELP,
+  ],
   run: [
     ...RUN_FLAGS,
     { name: 'fresh', doc: 'Discard what an interrupted run left, as fresh=true does' },

@@ -29,9 +29,18 @@ export function planText(summary: PlanSummary, verbose: boolean): string {
     ['memory', `at most ${formatBytes(memory.peak)}, ${formatBytes(memory.buffers)} of it buffers`],
     ['free disk', `${formatBytes(output.free)}${fit}`],
     ['time', estimate === null ? 'unknown' : timeText(estimate)],
+    ...unfinishedRow(summary.unfinished),
     ['plan', summary.digest],
   ];
   return `${rows.map(([name, text]) => `${name.padEnd(11)}${text}\n`).join('')}nothing written\n`;
+}
+
+function unfinishedRow(found: PlanSummary['unfinished']): Row[] {
+  if (found === null) return [];
+  const text = found.isSame
+    ? `${formatBytes(found.bytes)} of an interrupted run are there: the same command goes on`
+    : 'another conversion was interrupted here: finish that one, or discard it with --fresh';
+  return [['unfinished', text]];
 }
 
 function changes({ casts, drops, pads }: PlanSummary, verbose: boolean): Row[] {

@@ -99,6 +99,14 @@ export async function clear(work: string): Promise<void> {
   for (const name of [...notes, ...rest]) await rm(join(work, name), { recursive: true, force: true });
 }
 
+/** Whether a work directory is one of this conversion, or what a kill left of one that had lost its mark already. */
+export async function isLeftOf(work: string, digest: string): Promise<boolean> {
+  const mark = await readIfThere(join(work, MARK)).catch(() => null);
+  if (mark !== null) return mark === digest;
+  const entries = await readdir(work).catch(() => null);
+  return entries?.every(isTransient) ?? false;
+}
+
 /** Removes all of it. The mark goes last but for the locks: killed on the way, the directory is still known as ours. */
 export async function removeWork(work: string): Promise<void> {
   await clear(work);

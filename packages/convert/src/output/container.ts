@@ -9,7 +9,11 @@ export interface Container {
   readonly common: 'file' | 'object';
   readonly stepDtype: 'int32' | 'int64';
   readonly metadataJson: Readonly<Record<string, string | number>>;
+  /** What has loaded such checkpoints, every tensor compared: an older version cannot read the container of a newer one. */
+  readonly consumers: readonly string[];
 }
+
+const BRIDGE_070 = 'Megatron-Bridge 0.7.0 with Megatron-Core 0.20.0';
 
 export const CONTAINERS: Readonly<Record<Target, Container>> = {
   '0.3.1': {
@@ -22,12 +26,14 @@ export const CONTAINERS: Readonly<Record<Target, Container>> = {
       common_backend: 'torch',
       common_backend_version: 1,
     },
+    consumers: ['Megatron-Bridge 0.3.1 with Megatron-Core 0.16.1', BRIDGE_070],
   },
   '0.7.0': {
     filesPerRank: 1,
     common: 'object',
     stepDtype: 'int64',
     metadataJson: { sharded_backend: 'torch_dist', sharded_backend_version: 1 },
+    consumers: [BRIDGE_070],
   },
 };
 

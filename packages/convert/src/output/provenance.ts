@@ -3,11 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { memo, NemotronError } from '@nemotron-convert/core';
+import type { Target } from '../models/target.js';
 import type { ConvertOptions, ResolvedOptions } from '../options.js';
 import type { Changes, Pad } from '../plan/changes.js';
 import type { Drop } from '../plan/collect.js';
 import type { Plan } from '../plan/types.js';
 import type { Source } from '../source/open.js';
+import { CONTAINERS } from './container.js';
 
 const FILE = 'conversion.json';
 const SCHEMA = 1;
@@ -27,6 +29,8 @@ export interface Provenance {
   readonly planDigest: string;
   readonly architecture: string;
   readonly target: string;
+  /** Versions that have loaded checkpoints of this kind. */
+  readonly consumers: readonly string[];
   readonly source: {
     readonly id: string;
     /** The commit of a model on the Hub. */
@@ -71,7 +75,7 @@ export interface ProvenanceInput {
   readonly version: string;
   readonly digest: string;
   readonly architecture: string;
-  readonly target: string;
+  readonly target: Target;
   readonly parameters: number;
   readonly drops: readonly Drop[];
   readonly changes: Changes;
@@ -96,6 +100,7 @@ export function provenance(input: ProvenanceInput): string {
     planDigest: input.digest,
     architecture: input.architecture,
     target: input.target,
+    consumers: CONTAINERS[input.target].consumers,
     source: {
       id: options.hfModelId,
       ...(source.hub === undefined ? {} : { commit: source.hub.commit }),

@@ -1,12 +1,12 @@
 import { copyFile, mkdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { formatBytes, NemotronError } from '@nemotron-convert/core';
-import { syncPaths } from '@nemotron-convert/native';
-import { CHECKPOINT, claim, MARK, PUBLISH_LOCK, refuseForeign, removeWork } from './claim.js';
+import { type LoadedPlan, syncPaths, writeIndex } from '@nemotron-convert/native';
+import type { Plan } from '../plan/types.js';
+import { CHECKPOINT, claim, isLeftOf, MARK, PUBLISH_LOCK, refuseForeign, removeWork } from './claim.js';
 import { onDisk, syncPath } from './disk.js';
 import { Lock } from './lock.js';
 import { makeRoom, placeOf } from './place.js';
-import { readIfThere } from './whole-file.js';
 
 /** One of several processes that share a conversion. */
 export interface RankOf {
@@ -94,8 +94,7 @@ export class Staging {
   /** Clears away what a run that was killed after publishing this conversion has left. False when it is not so. */
   static async settle(target: string, digest: string, isPublished: () => Promise<boolean>): Promise<boolean> {
     const work = `${await placeOf(target)}.partial`;
-    if ((await readIfThere(join(work, MARK)).catch(() => null)) !== digest) return false;
-    if (!(await isPublished())) return false;
+    if (!(await isLeftOf(work, digest)) || !(await isPublished())) return false;
     await removeWork(work);
     return true;
   }
@@ -222,9 +221,15 @@ export class Staging {
     this.#written.add(full);
   }
 
-  /** Takes note of files that were written without waiting for the disk; paths are relative to the root. */
-  written(paths: Iterable<string>): void {
-    for (const path of paths) this.#written.add(join(this.root, path));
+  /** Has the engine write the archives and the index of a plan. */
+  async writeIndex(
+    plan: LoadedPlan,
+    { archives, metadata }: Pick<Plan, 'archives' | 'metadata'>,
+  ): Promise<void> {
+    await onDisk(this.root, () => stat(this.root));
+    await writeIndex(plan, this.root, false);
+    const index = metadata === undefined ? [] : [metadata];
+    for (const { path } of [...archives, ...index]) this.#written.add(join(this.root, path));
   }
 
   /** Waits until what was written here, with its names, is on the disk. */

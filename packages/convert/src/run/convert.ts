@@ -1,12 +1,6 @@
 import { dirname, join } from 'node:path';
 import { NemotronError, type OnProgress } from '@nemotron-convert/core';
-import {
-  type LoadedPlan,
-  loadPlan,
-  verifyCheckpoint,
-  verifyWritten,
-  writeIndex,
-} from '@nemotron-convert/native';
+import { type LoadedPlan, loadPlan, verifyCheckpoint, verifyWritten } from '@nemotron-convert/native';
 import type { Family } from '../models/family.js';
 import { type ConvertOptions, type ResolvedOptions, resolveOptions } from '../options.js';
 import { ITERATION_DIR } from '../output/container.js';
@@ -89,8 +83,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
         // Files of the Hub are known by what is in them, and may be gone by now.
         if (source.weights === undefined) await requireUnchanged(source);
         await writeSideFiles(staging, source, prepared, resolved, target);
-        await writeIndex(plan, staging.root, false);
-        staging.written(indexFiles(prepared.plan));
+        await staging.writeIndex(plan, prepared.plan);
         await staging.writeText('latest_checkpointed_iteration.txt', '0');
       },
       // The CRCs of the payloads were summed on their way to the disk; reading them back is what `full` is for.
@@ -133,11 +126,6 @@ export async function load(
 ): Promise<{ plan: LoadedPlan; digest: string }> {
   const encoded = encodePlan(plan);
   return { plan: await loadPlan(encoded), digest: conversionDigest(encoded, source) };
-}
-
-/** What `writeIndex` writes. */
-function indexFiles({ archives, metadata }: Plan): string[] {
-  return [...archives.map(({ path }) => path), ...(metadata === undefined ? [] : [metadata.path])];
 }
 
 /** The weights that the plan reads, when they may have to be downloaded. */

@@ -9,8 +9,9 @@ import {
   type TensorStats,
   inspectTensor as tensorStats,
 } from '@nemotron-convert/native';
+import { COMMON_STATE_KEY, CONTAINERS } from '../output/container.js';
 import { iterationDir } from '../output/iteration.js';
-import { readProvenance } from '../output/provenance.js';
+import { type Provenance, readProvenance } from '../output/provenance.js';
 import { architectureOf } from '../source/architecture.js';
 import { openSource } from '../source/open.js';
 import { isMap, type RunConfig, readRunConfig, runConfigPath, type Section } from '../source/run-config.js';
@@ -118,6 +119,7 @@ async function inspectMegatron(path: string): Promise<Inspection> {
       objects: objects.length,
       files: new Set(storage.map(([, , file]) => file)).size,
       ...(await runConfigFacts(iteration)),
+      'loads in': consumersOf(objects, record),
       ...(record === null
         ? {}
         : {
@@ -180,6 +182,15 @@ function layoutText(sizes: Readonly<Record<keyof typeof LAYOUT, unknown>>): stri
 
 function lastName(target: unknown): unknown {
   return typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : null;
+}
+
+/**
+ * What can load a checkpoint of ours, or one of the container that those read: a newer version keeps the common state among
+ * the objects, where an older one does not look.
+ */
+function consumersOf(objects: readonly string[], record: Provenance | null): string {
+  const container = CONTAINERS[objects.includes(COMMON_STATE_KEY) ? '0.7.0' : '0.3.1'];
+  return (record?.consumers ?? container.consumers).join('; ');
 }
 
 /** What config.json says of the model's size, in its own words. */

@@ -1,7 +1,7 @@
 import { open, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { NemotronError } from '@nemotron-convert/core';
-import { inspectCheckpoint, loadPlan, verifyCheckpoint, writeIndex } from '@nemotron-convert/native';
+import { inspectCheckpoint, loadPlan, verifyCheckpoint } from '@nemotron-convert/native';
 import { fusedRows } from '../adapter/fused-rows.js';
 import { joinAdapter } from '../adapter/megatron.js';
 import { readMegatronLora, readModelSection } from '../adapter/megatron-config.js';
@@ -76,7 +76,7 @@ export async function mergeMegatron(options: MergeLoraOptions, context: Context)
         options: writeOptions,
         complete: async (staging) => {
           await copySideFiles(staging, baseDir, iteration);
-          await writeIndex(loaded, staging.root);
+          await staging.writeIndex(loaded, plan);
           await staging.writeText('latest_checkpointed_iteration.txt', String(Number(iteration.slice(5))));
           await staging.writeText(MERGE_RECORD_FILE, mergeRecord({ ...record, changed }));
         },

@@ -5,6 +5,7 @@ import { type ConvertOptions, resolveOptions } from '../options.js';
 import { countCopies } from '../output/provenance.js';
 import { isPublished } from '../output/published.js';
 import { checkTarget, refuseContent } from '../output/target-path.js';
+import { findUnfinished, type Unfinished } from '../output/unfinished.js';
 import type { Cast, Pad } from '../plan/changes.js';
 import type { Drop } from '../plan/collect.js';
 import { conversionDigest, encodePlan } from '../plan/encode.js';
@@ -50,6 +51,8 @@ export interface PlanSummary {
   readonly memory: { readonly peak: number; readonly buffers: number };
   /** Null where the source is not here yet, so that its disk cannot be tried. */
   readonly estimate: Estimate | null;
+  /** What an interrupted run has left beside the target. */
+  readonly unfinished: Unfinished | null;
 }
 
 /** Plans a conversion without doing it: every check of the source and the target is made. */
@@ -66,8 +69,9 @@ export async function plan(options: ConvertOptions, context: Context = {}): Prom
   const buffers = bufferBytes(loaded, resolved.threads, resolved.memory);
   const { casts, pads } = prepared.changes;
   const missing = (await source.weights?.missingBytes(await source.weights.absent())) ?? 0;
+  const digest = conversionDigest(encoded, source);
   return {
-    digest: conversionDigest(encoded, source),
+    digest,
     architecture: prepared.architecture,
     target: prepared.target,
     source: {
@@ -88,6 +92,7 @@ export async function plan(options: ConvertOptions, context: Context = {}): Prom
     pads,
     memory: { peak: peakMemory(buffers, encoded.length), buffers },
     estimate: missing === 0 ? await estimate(source.files, sum(files)) : null,
+    unfinished: await findUnfinished(path, digest),
   };
 }
 

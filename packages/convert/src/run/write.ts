@@ -118,7 +118,7 @@ async function work(writing: Writing, context: Context): Promise<Written> {
     if (published) {
       await writing.complete(staging);
       verifySeconds = await verifyStaged(writing, staging, context);
-      await writing.record?.(staging, verifySeconds);
+      await readBack(staging, plan, async () => writing.record?.(staging, verifySeconds));
       if (signal?.aborted === true) throw new NemotronError('INTERRUPTED', 'interrupted before publishing');
       await staging.requireWhole(plan.files);
       await staging.publish();
@@ -170,12 +170,22 @@ function run(
   });
 }
 
+/** Reads what was written. Where that fails because somebody has taken it away, this is the failure to tell. */
+async function readBack<T>(staging: Staging, { files }: LoadedPlan, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    await staging.requireWhole(files);
+    throw cause;
+  }
+}
+
 /** Verifies what is about to be published. A mismatch keeps the work apart from a later run's. */
 async function verifyStaged(writing: Writing, staging: Staging, { onProgress }: Context): Promise<number> {
   if (writing.options.verify === 'none') return 0;
   const began = performance.now();
   onProgress?.({ kind: 'phase', phase: 'verify' });
-  const { faults } = await writing.check(staging);
+  const { faults } = await readBack(staging, writing.plan, () => writing.check(staging));
   if (faults.length > 0) {
     const kept = await staging.reject();
     throw new NemotronError(
