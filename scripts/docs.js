@@ -6,6 +6,8 @@ import { apiReference } from './api-reference.js';
 import { commandReference } from './command-reference.js';
 import { errorPages } from './error-pages.js';
 import { withTable } from './models-table.js';
+import { profileReference } from './profile-reference.js';
+import { runnablePages } from './runnable-pages.js';
 import { stepReference } from './step-reference.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -15,9 +17,13 @@ export const GENERATED = [
   { path: 'README.md', text: withTable },
   { path: 'docs/reference/api.md', text: apiReference },
   { path: 'docs/reference/commands.md', text: commandReference },
+  { path: 'docs/reference/profiles.md', text: profileReference },
   { path: 'docs/reference/steps.md', text: stepReference },
   ...errorPages(),
 ];
+
+/** The pages whose commands are run for their outputs. */
+export const RUN = runnablePages();
 
 export const readGenerated = (path) => {
   try {
@@ -28,7 +34,7 @@ export const readGenerated = (path) => {
 };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const { path, text } of GENERATED) {
+  for (const { path, text } of [...GENERATED, ...RUN]) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), await text(readGenerated(path)));
   }

@@ -58,7 +58,7 @@ function makeWorld(page) {
   mkdirSync(bin);
   writeFileSync(join(bin, 'nemotron'), `#!/bin/sh\nexec ${process.execPath} ${BIN} "$@"\n`);
   chmodSync(join(bin, 'nemotron'), 0o755);
-  for (const [path] of page.matchAll(/\b(?:test\/fixtures|test\/golden|examples)\/[\w.-]+/g)) {
+  for (const [path] of page.matchAll(/(?<![\w/])test\/(?:fixtures|golden)\/[\w.-]+/g)) {
     cpSync(join(ROOT, path), join(world, path), { recursive: true });
   }
   return world;

@@ -30,9 +30,8 @@ const MAX_ARGS_CHARS = 9500;
 /** Reads a profile. Throws PROFILE_INVALID before anybody is called. */
 export function planDgxCloud(job: Job, version: string, unixtime: string): DgxCloudPlan {
   const values = new ProfileValues(job.runEnv);
-  const [baseUrl, kubeUrl] = ['base_url', 'kube_apiserver_url'].map((key) =>
-    values.required(key, 'dgxcloud'),
-  );
+  const baseUrl = values.required('base_url', 'dgxcloud');
+  const kubeUrl = values.required('kube_apiserver_url', 'dgxcloud');
   const clientId =
     values.text('client_id') ?? values.text('app_id') ?? values.required('client_id', 'dgxcloud');
   const clientSecret =
@@ -56,8 +55,8 @@ export function planDgxCloud(job: Job, version: string, unixtime: string): DgxCl
   return {
     name,
     dir,
-    baseUrl: String(baseUrl),
-    kubeUrl: String(kubeUrl),
+    baseUrl,
+    kubeUrl,
     clientId,
     clientSecret,
     project,

@@ -6,6 +6,7 @@ import { renderSlurm, submitSlurm } from './slurm.js';
 export { podCloneCommands } from './git-mounts.js';
 export type { Context, GitMount, Handle, Job, Rendering, SubmitEvent } from './job.js';
 export { squashName } from './names.js';
+export { PROFILE_KEYS, type ProfileKey, type ProfileKeyRow } from './profile-keys.js';
 export { sallocWords } from './slurm-plan.js';
 
 interface Backend {

@@ -1,16 +1,17 @@
 import { NemotronError } from '@nemotron-convert/core';
 import type { Job } from './job.js';
+import type { ProfileKey } from './profile-keys.js';
 
 /** Typed reading of `run.env`. A value that cannot be read is PROFILE_INVALID, naming its key. */
 export class ProfileValues {
   constructor(private readonly values: ReadonlyMap<unknown, unknown>) {}
 
-  has(key: string): boolean {
+  has(key: ProfileKey): boolean {
     return (this.values.get(key) ?? null) !== null;
   }
 
   /** Text of a scalar; empty and absent are the same. */
-  text(key: string): string | undefined {
+  text(key: ProfileKey): string | undefined {
     const value = this.values.get(key) ?? null;
     if (value === null || value === '') return undefined;
     if (typeof value === 'object') throw this.invalid(key, 'must be a text');
@@ -18,12 +19,12 @@ export class ProfileValues {
   }
 
   /** Text that may be empty on purpose. */
-  optional(key: string, fallback: string): string {
+  optional(key: ProfileKey, fallback: string): string {
     const value = this.values.get(key) ?? null;
     return value === null ? fallback : textOf(value);
   }
 
-  required(key: string, executor: Job['executor']): string {
+  required(key: ProfileKey, executor: Job['executor']): string {
     const found = this.text(key);
     if (found !== undefined) return found;
     throw new NemotronError('PROFILE_INVALID', `${key} required for ${executor} executor`, {
@@ -33,40 +34,40 @@ export class ProfileValues {
   }
 
   /** A whole number, also one written as text, which an interpolation always is. */
-  count(key: string): number | undefined {
+  count(key: ProfileKey): number | undefined {
     const text = this.text(key);
     if (text === undefined) return undefined;
     if (/^\d{1,9}$/.test(text)) return Number(text);
     throw this.invalid(key, `must be a whole number, not ${text}`);
   }
 
-  flag(key: string): boolean {
+  flag(key: ProfileKey): boolean {
     const value = this.values.get(key) ?? null;
     return typeof value === 'string' ? /^(1|true|yes|on)$/i.test(value) : Boolean(value);
   }
 
-  texts(key: string): string[] {
+  texts(key: ProfileKey): string[] {
     const value = this.values.get(key) ?? null;
     if (value === null || value === '') return [];
     if (Array.isArray(value)) return value.map(textOf);
     throw this.invalid(key, 'must be a list');
   }
 
-  list(key: string): unknown[] {
+  list(key: ProfileKey): unknown[] {
     const value = this.values.get(key) ?? null;
     if (value === null) return [];
     if (Array.isArray(value)) return value as unknown[];
     throw this.invalid(key, 'must be a list');
   }
 
-  map(key: string): ReadonlyMap<unknown, unknown> {
+  map(key: ProfileKey): ReadonlyMap<unknown, unknown> {
     const value = this.values.get(key) ?? null;
     if (value === null) return new Map();
     if (value instanceof Map) return value as ReadonlyMap<unknown, unknown>;
     throw this.invalid(key, 'must be a table');
   }
 
-  invalid(key: string, problem: string): NemotronError {
+  invalid(key: ProfileKey, problem: string): NemotronError {
     return new NemotronError('PROFILE_INVALID', `${key} ${problem}`, { facts: { kind: 'ValueError', key } });
   }
 }

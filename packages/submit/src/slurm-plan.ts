@@ -3,6 +3,7 @@ import { cachedClone } from './git-mounts.js';
 import type { GitMount, Job } from './job.js';
 import { squashName, titleOf } from './names.js';
 import { imageOf, ProfileValues, resourcesOf } from './profile.js';
+import type { ProfileKey } from './profile-keys.js';
 import { type SplitVariables, splitVariables } from './secrets.js';
 
 /** Everything that a Slurm job is made of, decided from the profile before anything is sent. */
@@ -112,7 +113,7 @@ function mountsOf(job: Job, values: ProfileValues, root: string): string[] {
 }
 
 /** The words of the allocation that imports an image. */
-export function sallocWords(runEnv: ReadonlyMap<unknown, unknown>, special?: string): string[] {
+export function sallocWords(runEnv: ReadonlyMap<unknown, unknown>, special?: ProfileKey): string[] {
   const values = new ProfileValues(runEnv);
   const partition =
     values.text('build_partition') ??

@@ -87,8 +87,7 @@ export class Staging {
 
   /** Whether there is a work directory beside the target. */
   static async isLeft(target: string): Promise<boolean> {
-    const mark = join(`${await placeOf(target)}.partial`, MARK);
-    return (await stat(mark).catch(() => null)) !== null;
+    return (await stat(`${await placeOf(target)}.partial`).catch(() => null)) !== null;
   }
 
   /** Clears away what a run that was killed after publishing this conversion has left. False when it is not so. */
