@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { apiReference } from './api-reference.js';
+import { withPicture } from './architecture.js';
 import { commandReference } from './command-reference.js';
 import { errorPages } from './error-pages.js';
 import { withTable } from './models-table.js';
@@ -15,6 +16,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Each generated file with its text, made from the text that it has now. */
 export const GENERATED = [
   { path: 'README.md', text: withTable },
+  { path: 'docs/architecture.md', text: withPicture },
   { path: 'docs/reference/api.md', text: apiReference },
   { path: 'docs/reference/commands.md', text: commandReference },
   { path: 'docs/reference/profiles.md', text: profileReference },

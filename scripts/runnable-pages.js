@@ -101,7 +101,7 @@ function steady(text) {
     .replace(/\b[\d.]+ [KMGT]?B\/s/g, '# B/s')
     .replace(/\d{4}-\d\d-\d\d[ T][\d:.]+Z?/g, '#')
     .replace(/\b[0-9a-f]{12,64}\b/g, '#')
-    .replace(/\b\d{10}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b/g, '#')
+    .replace(/(?<!\d)\d{10}(?!\d)|\b[0-9a-f]{8}-[0-9a-f-]{27}\b/g, '#')
     .replace(/"(?:started|finished|host|platform|check|verifySeconds)": .*/g, '#')
     .replace(/^(memory|free disk|time) .*$/gm, '$1')
     .replace(/^( +(?:read|written)) .*$/gm, '$1')
