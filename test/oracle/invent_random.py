@@ -3,6 +3,7 @@
     python invent_random.py OUT COUNT [FAMILY...]     # OUT/<family>-<seed>/, seeds counted from SEED (environment, default 0)
 
 A seed makes the same checkpoint each time. STRICT=1 writes whole numbers as fractions where transformers 5 wants a fraction.
+ODD=1 writes config.json as published ones are at times: nulls, keys of other tools, rotary parameters under newer names.
 Needs torch, transformers, safetensors and tokenizers.
 """
 import json
@@ -94,6 +95,41 @@ def foreign(r):
     out = {}
     while r.random() < 0.3:
         out |= r.choice(choices)
+    return out
+
+
+NULLS = ("rope_scaling", "sliding_window", "head_dim", "pad_token_id", "bos_token_id", "eos_token_id", "quantization_config", "layer_types", "rope_parameters", "num_key_value_heads", "attention_bias", "hidden_act", "use_cache", "tie_word_embeddings", "n_group", "norm_topk_prob", "max_window_layers", "q_lora_rank", "moe_layer_freq", "routed_scaling_factor", "decoder_sparse_step", "mlp_only_layers", "initializer_range", "attention_dropout")
+TOOLS = [
+    {"transformers.js_config": {"dtype": "q4", "kv_cache_dtype": {"q4f16": "float16"}}}, {"unsloth_fixed": True, "unsloth_version": "2025.9.1"}, {"is_llama_config": True, "rope_interleaved": False},
+    {"use_mrope": False}, {"dual_chunk_attention_config": {"chunk_size": 262144, "local_size": 8192, "original_max_position_embeddings": 262144}}, {"id2label": {"0": "LABEL_0", "1": "LABEL_1"}, "label2id": {"LABEL_0": 0, "LABEL_1": 1}},
+    {"transformers_version": "4.33.0.dev0"}, {"transformers_version": "5.1.0"}, {"_attn_implementation": "flash_attention_2"}, {"_flash_attn_2_enabled": True}, {"model_max_length": 8192}, {"output_attentions": False, "output_hidden_states": False},
+    {"is_decoder": True}, {"use_flash_attn": True, "use_dynamic_ntk": True}, {"num_labels": 1}, {"task_specific_params": {"text-generation": {"do_sample": True}}}, {"problem_type": None}, {"architectures_note": None}, {"torchscript": False},
+    {"rope_ratio": 1.0}, {"original_max_position_embeddings": 32}, {"max_sequence_length": 4096}, {"rope_theta_scale": 1}, {"hidden_activation": None}, {"mamba2": {}}, {"num_experts_per_token": 2}, {"loss_function": "x"}, {"temperature": 0.6, "top_p": 0.95, "do_sample": True},
+]
+
+
+def odd(r, c):
+    """The same configuration as published ones are at times."""
+    out = dict(c)
+    while r.random() < 0.5:
+        out[r.choice(NULLS)] = None
+    while r.random() < 0.5:
+        out |= r.choice(TOOLS)
+    if r.random() < 0.2:
+        out["rope_scaling"] = r.choice([
+            {"type": "longrope", "long_factor": [1.0, 2.0], "short_factor": [1.0, 1.5], "original_max_position_embeddings": 32}, {"rope_type": "longrope", "factor": 4.0, "long_factor": [1.0] * 4, "short_factor": [1.0] * 4},
+            {"type": "su", "long_factor": [1.0], "short_factor": [1.0]}, {"type": "ntk", "factor": 2.0}, {"rope_type": "dynamic", "factor": 2, "original_max_position_embeddings": 32}, {"factor": 2.0}, {},
+            {"rope_type": "yarn", "type": "yarn", "factor": 40, "original_max_position_embeddings": 32, "attention_factor": 1.2, "beta_fast": 32, "beta_slow": 1}, {"type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32},
+            {"type": "linear", "rope_type": "linear", "factor": 4.0}, {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 32, "mscale": 1, "mscale_all_dim": 0, "extrapolation_factor": 1},
+        ])
+    if r.random() < 0.3:
+        rope = {"rope_theta": out.pop("rope_theta", 10000.0), "rope_type": "default"}
+        scaling = out.pop("rope_scaling", None)
+        out["rope_parameters"] = {**rope, **(scaling or {})}
+        if "partial_rotary_factor" in out and r.random() < 0.5:
+            out["rope_parameters"]["partial_rotary_factor"] = out["partial_rotary_factor"]
+        if r.random() < 0.3:
+            out["rope_theta"] = out["rope_parameters"]["rope_theta"]
     return out
 
 
@@ -456,6 +492,8 @@ def make(folder, name, seed):
         c = strict(known(c)) if "STRICT" in os.environ else known(c)
         extra = foreign(r) if r.random() < 0.3 else {}
         c = {**{key: value for key, value in extra.items() if key not in c}, **c}
+        if "ODD" in os.environ and kind != "NemotronH":
+            c = odd(r, c)
         try:
             if kind == "NemotronH":
                 shapes, config = hybrid_shapes(c), None

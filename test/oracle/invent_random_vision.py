@@ -37,7 +37,7 @@ def sizes(r):
         vocab_size=r.choice((64, 72, 128)) if EVEN else r.choice((64, 72, 77, 100, 257)), hidden_size=count * r.choice([8, 16]), num_hidden_layers=r.choice((2, 4)) if EVEN else r.choice((1, 2, 3, 4)), num_attention_heads=count,
         num_key_value_heads=r.choice([n for n in (1, 2, 3, 4) if count % n == 0]), intermediate_size=r.choice((32, 40)) if EVEN else r.choice((20, 32, 37)),
         max_position_embeddings=r.choice([64, 4096, ABSENT]), rms_norm_eps=r.choice([ABSENT, 1e-5, 1e-6]), initializer_range=r.choice([ABSENT, 0.02, 0.006]),
-        attention_dropout=r.choice([ABSENT, 0.0, 0.1]), use_cache=r.choice([ABSENT, True]), hidden_act=act(r, "silu"),
+        attention_dropout=r.choice([ABSENT, 0.0, 0.1]), use_cache=r.choice([ABSENT, True]), hidden_act=r.choice([ABSENT, *["silu"] * 6, act(r, "silu")]),
         bos_token_id=r.choice([ABSENT, 1]), eos_token_id=r.choice([ABSENT, 2, [2, 3]]), pad_token_id=r.choice([ABSENT, 0]),
     )
 
@@ -171,7 +171,7 @@ def mistral3(r):
 @family
 def glm4v_moe(r):
     groups = r.choice([1, 2])
-    text = dict(sizes(r), use_qk_norm=r.choice([ABSENT, False, True]), head_dim=r.choice([8, 16]), moe_intermediate_size=r.choice([8, 12]), n_routed_experts=4 if EVEN else r.choice([2, 4, 6]), num_experts_per_tok=r.choice([1, 2]), n_shared_experts=1, n_group=groups, topk_group=1, partial_rotary_factor=r.choice([ABSENT, 0.5, 1.0]), attention_bias=r.choice([ABSENT, True, False]), routed_scaling_factor=r.choice([ABSENT, 1.0, 2.5]), norm_topk_prob=r.choice([ABSENT, True]), tie_word_embeddings=r.choice([ABSENT, False]))
+    text = dict(sizes(r), use_qk_norm=r.choice([False, False, False, True]), head_dim=r.choice([8, 16]), moe_intermediate_size=r.choice([8, 12]), n_routed_experts=4 if EVEN else r.choice([2, 4, 6]), num_experts_per_tok=r.choice([1, 2]), n_shared_experts=1, n_group=groups, topk_group=1, partial_rotary_factor=r.choice([ABSENT, 0.5, 1.0]), attention_bias=r.choice([ABSENT, True, False]), routed_scaling_factor=r.choice([ABSENT, 1.0, 2.5]), norm_topk_prob=r.choice([ABSENT, True]), tie_word_embeddings=r.choice([ABSENT, False]))
     text |= mrope(r, text["head_dim"]) | dict(first_k_dense_replace=r.choice([ABSENT, 0, 1, text["num_hidden_layers"]]), hidden_act=r.choice([ABSENT, "silu"]))
     text |= ids(r, image_token_id=55, video_token_id=56, image_start_token_id=57)
     vision = dict(eye(r, text["hidden_size"], image_size=r.choice([8, 16]), attention_bias=r.choice([ABSENT, False, True]), in_channels=r.choice([ABSENT, 3]), rms_norm_eps=r.choice([ABSENT, 1e-6])), patch_size=r.choice([2, 4]))

@@ -89,6 +89,15 @@ function yarn(fields: Fields): string | null {
   return lacking === undefined ? null : `YaRN's frequencies need yarn_${lacking}`;
 }
 
+/** What Megatron-Core's Mamba mixer asserts where a provider says it; FalconH1's names. */
+function mixer(fields: Fields): string | null {
+  if (fields['conv_bias'] === false)
+    return 'its Mamba mixer has a bias in its convolution, and conv_bias is false';
+  return fields['norm_before_gate'] === true
+    ? 'its Mamba mixer norms behind the gate, and norm_before_gate is true'
+    : null;
+}
+
 const positive = (name: string): Constraint => {
   return (fields) =>
     isSet(fields, name) && count(fields, name) <= 0 ? `${name} is ${count(fields, name)}` : null;
@@ -102,7 +111,9 @@ const CONSTRAINTS: readonly Constraint[] = [
   expertGroups,
   fusedActivation,
   yarn,
+  mixer,
   divides('num_attention_heads', 'num_query_groups'),
+  divides('num_attention_heads', 'num_global_key_value_heads'),
   divides('linear_num_value_heads', 'linear_num_key_heads'),
   divides('mamba_num_heads', 'mamba_num_groups'),
   perLayer('moe_layer_freq'),

@@ -79,8 +79,10 @@ export interface ConfigRules {
   readonly instead?: (config: PyMap) => ConfigRules | null;
   /** Why this version cannot build the model of a config.json, after its name: "has no …"; null where it can. */
   readonly refuses?: (config: PyMap) => string | null;
-  /** True where this version builds the model on one pipeline stage only. */
-  readonly oneStage?: boolean;
+  /** Decoder layers a stage, by the pipeline size, where the number of layers is no multiple of that size. */
+  readonly stages?: Readonly<Record<number, readonly number[]>>;
+  /** Parallel sizes other than one at which this version cannot build or save the model. */
+  readonly uncut?: readonly ('tp' | 'pp')[];
   /** Rows of this version; they come before the family's. */
   readonly rows?: readonly MappingRow[];
   /** What stands beside the language model. */

@@ -61,6 +61,15 @@ export function finalize(fields: Fields, target: Target, dtype: TargetDtype, siz
   return out;
 }
 
+/** `pipeline_model_parallel_layout` of stages with so many decoder layers each. */
+export function stageLayout(layers: readonly number[]): PyValue {
+  return layers.map((count, stage) => [
+    ...(stage === 0 ? ['embedding'] : []),
+    ...Array.from({ length: count }, () => 'decoder'),
+    ...(stage === layers.length - 1 ? ['loss'] : []),
+  ]);
+}
+
 function normal(std: PyValue): PyMap {
   return { _args_: [], _partial_: true, _target_: 'torch.nn.init.normal_', mean: 0.0, std };
 }

@@ -15,14 +15,14 @@ const SMALL: PyMap = {
   num_key_value_heads: 1n,
 };
 
-function provider(name: string, config: PyMap, target: Target = '0.3.1'): Fields {
+function provider(name: string, config: PyMap, target: Target = '0.3.1', sizes = ONE): Fields {
   const family = findFamily(name, 'config.json');
   const rules = family.config[target];
   if (rules === undefined) throw new TypeError(name);
   const defaults = { ...family.defaults, ...rules.defaults };
   const hf = fillDefaults({ ...SMALL, ...config }, 'config.json', defaults, family.fallbacks);
   const model = { whole: hf, target, dtype: 'bfloat16', modelId: 'model' } as const;
-  return buildProvider(hf, rules, model, ONE);
+  return buildProvider(hf, rules, model, sizes);
 }
 
 function refusal(...of: Parameters<typeof provider>): string {
@@ -106,5 +106,28 @@ describe('what Megatron-Core cannot build is refused', () => {
   test('and the same with values that fit is built', () => {
     expect(isPyMap(provider('Qwen3MoeForCausalLM', { ...MOE, n_group: 2n, topk_group: 1n }))).toBe(true);
     expect(isPyMap(provider('LlamaForCausalLM', { hidden_act: 'gelu' }))).toBe(true);
+  });
+
+  test('of Falcon-H1 has what its Mamba mixer asserts, and completes itself before it knows the stages', () => {
+    const config = { mamba_norm_before_gate: false, mamba_d_head: 8n };
+    expect(refusal('FalconH1ForCausalLM', { ...config, mamba_conv_bias: false }, '0.7.0')).toMatch(
+      /conv_bias/,
+    );
+    expect(refusal('FalconH1ForCausalLM', {}, '0.7.0')).toMatch(/norm_before_gate/);
+    const staged = provider('FalconH1ForCausalLM', config, '0.7.0', { ...ONE, pp: 2 });
+    expect(staged['microbatch_group_size_per_vp_stage']).toBe(1n);
+  });
+
+  test('of Sarvam lays out stages that its layers do not divide into', () => {
+    const config = { ...MOE, num_hidden_layers: 19n, first_k_dense_replace: 1n, num_shared_experts: 1n };
+    const two = { ...ONE, pp: 2 };
+    const { pipeline_model_parallel_layout: layout } = provider('SarvamMoEForCausalLM', config, '0.7.0', two);
+    const decoders = (count: number) => new Array<string>(count).fill('decoder');
+    expect(layout).toEqual([
+      ['embedding', ...decoders(10)],
+      [...decoders(9), 'loss'],
+    ]);
+    const even = provider('SarvamMoEForCausalLM', { ...config, num_hidden_layers: 4n }, '0.7.0', two);
+    expect(even['pipeline_model_parallel_layout']).toBeNull();
   });
 });

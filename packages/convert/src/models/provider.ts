@@ -5,7 +5,7 @@ import { checkProvider } from './constraints.js';
 import { providers as providers031 } from './defaults/provider-0.3.1.generated.js';
 import { providers as providers070 } from './defaults/provider-0.7.0.generated.js';
 import type { ConfigRules, WholeModel } from './family.js';
-import { finalize } from './finalize.js';
+import { finalize, stageLayout } from './finalize.js';
 import type { HfConfig } from './hf-config.js';
 import { named } from './provider-values.js';
 import type { Target } from './target.js';
@@ -55,6 +55,9 @@ export function buildProvider(
     if (known.has(name)) fields[name] = value;
   }
   const provider = finalize(fields, target, dtype, sizes);
+  const stages = rules.stages?.[sizes.pp];
+  if (stages !== undefined && Number(provider['num_layers']) % sizes.pp !== 0)
+    provider['pipeline_model_parallel_layout'] = stageLayout(stages);
   checkProvider(provider, target, hf.path);
   return provider;
 }

@@ -17,7 +17,8 @@ export interface BuildInput {
   readonly sourceFiles: readonly { readonly path: string; readonly bytes: number }[];
   readonly container: Container;
   readonly sizes: ParallelSizes;
-  readonly layers: number;
+  /** Decoder layers of each pipeline stage. */
+  readonly stages: readonly number[];
   /** Absolute path of the published iteration directory; recorded in `.metadata`. */
   readonly checkpointId: string;
   readonly saveId: string;
@@ -37,7 +38,7 @@ interface PlacedItem {
 
 /** Lays the mapped parameters out as chunks, the chunks as items of files, and numbers everything they refer to. */
 export function buildPlan(input: BuildInput): TorchDistPlan {
-  const layout = rankLayout(input.sizes, input.layers);
+  const layout = rankLayout(input.sizes, input.stages);
   const keys = new Numbered<string, { key: string; dtype: string; shape: readonly number[] }>();
   const tensors = new Numbered<SourceTensor, PlanTensor>();
   const forms = new Forms();

@@ -9,7 +9,7 @@ const MODEL = {
   num_layers: 4n,
   ffn_hidden_size: 37n,
 };
-const KIND = { hybrid: false, oneStage: false };
+const KIND = { hybrid: false, uncut: [] };
 const sizes = (tp: number) => ({ tp, pp: 1, ep: 1, etp: 1 });
 
 describe('parallel sizes', () => {
@@ -25,6 +25,17 @@ describe('parallel sizes', () => {
     expect(() => checkSizes(sizes(3), { ...uneven, vocab_size: 66n }, KIND)).toThrow(
       /tp=3 does not divide 4 query groups/,
     );
+  });
+
+  test('are one where the Bridge has the model at one only', () => {
+    expect(() => checkSizes({ ...sizes(1), pp: 2 }, MODEL, { hybrid: true, uncut: ['pp'] })).toThrow(/pp=1/);
+    expect(() => checkSizes(sizes(2), MODEL, { hybrid: true, uncut: ['pp'] })).not.toThrow();
+  });
+
+  test('keep a hybrid model with tied embeddings and prediction layers on one stage', () => {
+    const model = { ...MODEL, share_embeddings_and_output_weights: true, mtp_hybrid_override_pattern: 'E' };
+    expect(() => checkSizes({ ...sizes(1), pp: 2 }, model, KIND)).toThrow(/several stages/);
+    expect(() => checkSizes(sizes(1), model, KIND)).not.toThrow();
   });
 
   test('cut no experts with biases', () => {

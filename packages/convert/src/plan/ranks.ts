@@ -1,4 +1,4 @@
-import { NemotronError } from '@nemotron-convert/core';
+import { NemotronError, type PyValue } from '@nemotron-convert/core';
 import type { Axis, Stage } from '../megatron/model.js';
 import type { Fields, ParallelSizes } from '../models/provider.js';
 
@@ -12,19 +12,31 @@ export interface RankLayout {
  * The ranks of a parallel layout: pp stages of lcm(tp, ep·etp) ranks each, the smallest world that holds both the dense
  * and the expert grid.
  */
-export function rankLayout(sizes: ParallelSizes, layers: number): RankLayout {
+export function rankLayout(sizes: ParallelSizes, stages: readonly number[]): RankLayout {
   const perStage = lcm(sizes.tp, sizes.ep * sizes.etp);
-  const layersPerStage = layers / sizes.pp;
+  const stageOf = stages.flatMap((layers, stage) => Array.from({ length: layers }, () => stage));
   return {
     world: perStage * sizes.pp,
     rankOf(stage, expert, tpRank) {
       const index =
-        stage === 'first' ? 0 : stage === 'last' ? sizes.pp - 1 : Math.floor(stage / layersPerStage);
+        stage === 'first' ? 0 : stage === 'last' ? sizes.pp - 1 : (stageOf[stage] ?? sizes.pp - 1);
       const within =
         expert === null ? tpRank : Math.floor(expert.index / (expert.count / sizes.ep)) * sizes.etp + tpRank;
       return index * perStage + within;
     },
   };
+}
+
+/** Decoder layers of each pipeline stage: as the provider lays them out, else as many each. */
+export function stagesOf(provider: Fields, sizes: ParallelSizes): readonly number[] {
+  return laidOut(provider) ?? new Array<number>(sizes.pp).fill(Number(provider['num_layers']) / sizes.pp);
+}
+
+function laidOut(provider: Fields): readonly number[] | null {
+  const layout = provider['pipeline_model_parallel_layout'] ?? null;
+  if (!Array.isArray(layout)) return null;
+  const decoders = (stage: readonly PyValue[]): number => stage.filter((part) => part === 'decoder').length;
+  return (layout as readonly (readonly PyValue[])[]).map(decoders);
 }
 
 interface Divisible {
@@ -54,19 +66,29 @@ const MAMBA_DIVISIBLE: readonly Divisible[] = [
 /** What beside its provider decides which parallel sizes a model can have. */
 export interface ModelKind {
   readonly hybrid: boolean;
-  readonly oneStage: boolean;
+  /** Parallel sizes other than one at which the Bridge cannot build or save the model. */
+  readonly uncut: readonly ('tp' | 'pp')[];
 }
 
 /** Refuses parallel sizes that do not divide the model, listing those that do. */
-export function checkSizes(sizes: ParallelSizes, provider: Fields, { hybrid, oneStage }: ModelKind): void {
-  if (oneStage && sizes.pp > 1) {
+export function checkSizes(sizes: ParallelSizes, provider: Fields, { hybrid, uncut }: ModelKind): void {
+  for (const option of uncut) {
+    if (sizes[option] === 1) continue;
     throw new NemotronError(
       'PARALLEL_SIZE',
-      `pp=${sizes.pp}: Megatron-Bridge builds this model on one stage only`,
-      {
-        facts: { option: 'pp', found: sizes.pp, legal: [1] },
-        hint: 'use pp=1',
-      },
+      `${option}=${sizes[option]}: Megatron-Bridge writes this model at ${option}=1 only`,
+      { facts: { option, found: sizes[option], legal: [1] }, hint: `use ${option}=1` },
+    );
+  }
+  if (
+    sizes.pp > 1 &&
+    provider['share_embeddings_and_output_weights'] === true &&
+    predictsByPattern(provider)
+  ) {
+    throw new NemotronError(
+      'PARALLEL_SIZE',
+      `pp=${sizes.pp}: Megatron-Core saves no hybrid model with tied embeddings and prediction layers on several stages`,
+      { facts: { option: 'pp', found: sizes.pp, legal: [1] }, hint: 'use pp=1' },
     );
   }
   if (sizes.ep > 1 && (provider['num_moe_experts'] ?? null) === null) {
@@ -90,6 +112,7 @@ export function checkSizes(sizes: ParallelSizes, provider: Fields, { hybrid, one
     : DIVISIBLE) {
     const count = provider[field];
     if (typeof count !== 'bigint' || Number(count) % sizes[size] === 0) continue;
+    if (size === 'pp' && laidOut(provider)?.reduce((sum, own) => sum + own) === Number(count)) continue;
     if (shared === true && sizes[size] % Number(count) === 0) continue;
     const legal = divisors(Number(count));
     throw new NemotronError('PARALLEL_SIZE', `${option}=${sizes[size]} does not divide ${count} ${what}`, {
@@ -97,6 +120,11 @@ export function checkSizes(sizes: ParallelSizes, provider: Fields, { hybrid, one
       hint: `use ${option}=${legal.join(',')}`,
     });
   }
+}
+
+/** Whether a hybrid model has multi-token prediction layers. */
+function predictsByPattern(provider: Fields): boolean {
+  return typeof provider['mtp_hybrid_override_pattern'] === 'string';
 }
 
 /** What divides a count, up to any sensible number of ranks. */

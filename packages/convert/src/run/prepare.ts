@@ -18,7 +18,7 @@ import { buildPlan } from '../plan/build.js';
 import { type Changes, changesOf } from '../plan/changes.js';
 import { collect, type Drop } from '../plan/collect.js';
 import { saveIdOf } from '../plan/encode.js';
-import { checkSizes } from '../plan/ranks.js';
+import { checkSizes, stagesOf } from '../plan/ranks.js';
 import type { Plan } from '../plan/types.js';
 import { architectureOf } from '../source/architecture.js';
 import type { Source } from '../source/open.js';
@@ -63,7 +63,7 @@ export function prepare(
   const { block } = readQuantization(source.dir, source.config, source.tensors);
   const tensors = respelled(source.tensors, spellingsOf(family));
   const { rules, provider, model } = describe(family, target, source, tensors.keys(), options);
-  checkSizes(options.sizes, provider, { hybrid: family.model !== 'gpt', oneStage: rules.oneStage === true });
+  checkSizes(options.sizes, provider, { hybrid: family.model !== 'gpt', uncut: rules.uncut ?? [] });
   const { mapped, drops } = collect({
     family,
     rules,
@@ -80,7 +80,7 @@ export function prepare(
     sourceFiles: source.files,
     container: CONTAINERS[target],
     sizes: options.sizes,
-    layers: Number(provider['num_layers']),
+    stages: stagesOf(provider, options.sizes),
     checkpointId: join(targetPath, ITERATION_DIR),
     saveId: '',
     share,

@@ -113,7 +113,11 @@ export const falconH1: Family = {
         use_mamba: true,
         use_attention: true,
         use_mlp: true,
+        // Its class completes itself before it knows the parallel sizes.
+        microbatch_group_size_per_vp_stage: 1n,
       },
+      // The Bridge's norms claim to be written by every tensor parallel rank.
+      uncut: ['tp'],
       derive: (hf) => ({
         ...headSize(hf),
         add_bias_linear: hf.get('projectors_bias'),

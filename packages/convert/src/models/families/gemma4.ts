@@ -135,7 +135,7 @@ export const GEMMA4_DENSE: ConfigRules = {
   ],
   derive: denseFields,
   refuses: refusesVocabulary,
-  oneStage: true,
+  uncut: ['pp'],
   rows: DENSE_ROWS,
 };
 

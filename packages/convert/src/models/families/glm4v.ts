@@ -1,3 +1,4 @@
+import { isPyMap, type PyMap } from '@nemotron-convert/core';
 import type { ConfigRules, Family, WholeModel } from '../family.js';
 import { attribute, type HfConfig } from '../hf-config.js';
 import { hfObject } from '../hf-object.js';
@@ -51,7 +52,16 @@ const RULES: ConfigRules = {
     vision_config: hfObject(EYE[1], target, whole.map(EYE[0]) ?? {}),
   }),
   encoders: [{ at: 'visual.', module: 'glm4vMoeVision', config: EYE }],
+  refuses: unsaid,
 };
+
+/** Its class has no default for it, and the Bridge asks all the same. */
+function unsaid(config: PyMap): string | null {
+  const text = config['text_config'] ?? null;
+  return isPyMap(text) && text['use_qk_norm'] === undefined
+    ? 'builds only models whose text_config has use_qk_norm'
+    : null;
+}
 
 export const glm4vMoe: Family = {
   architectures: ['Glm4vMoeForConditionalGeneration'],

@@ -124,7 +124,10 @@ export function nemotronHRows(language: string, prediction: string): readonly Ma
     ['mtp.layers.*.hnorm.weight', `${mtp}.{depth+first}.hnorm.weight`],
     ['mtp.layers.*.eh_proj.weight', `${mtp}.{depth+first}.eh_proj.weight`],
     ['mtp.layers.*.final_layernorm.weight', `${mtp}.{depth+last}.final_layernorm.weight`],
-    ...layerRows('mtp.layers.*.mtp_model_layer.layers.*', `${mtp}.{depth+*}`),
+    // The Bridge has no rows for Mamba mixers in prediction layers.
+    ...layerRows('mtp.layers.*.mtp_model_layer.layers.*', `${mtp}.{depth+*}`).filter(
+      ([name]) => !name.includes('.mixer.'),
+    ),
   ];
 }
 

@@ -1,4 +1,4 @@
-import type { PyMap } from '@nemotron-convert/core';
+import { isPyMap, type PyMap } from '@nemotron-convert/core';
 import type { DropRule, Family, MappingRow, Origin, PlainOrigin, WholeModel } from '../family.js';
 import { attribute, type HfConfig } from '../hf-config.js';
 import { hfObject } from '../hf-object.js';
@@ -76,6 +76,14 @@ const QWEN25 = {
   encoders: [{ at: 'visual.', module: 'qwen25Vision', config: EYE }],
 } as const;
 
+/** Transformers 4 looks for the architecture in the language model's part, where there is one. */
+function unnamed(config: PyMap): string | null {
+  const text = config['text_config'] ?? null;
+  return isPyMap(text) && !Array.isArray(text['architectures'])
+    ? 'finds no architecture where text_config names none (its architectures)'
+    : null;
+}
+
 export const qwen25Vl: Family = {
   architectures: ['Qwen2_5_VLForConditionalGeneration'],
   example: 'Qwen/Qwen2.5-VL-7B-Instruct',
@@ -83,7 +91,7 @@ export const qwen25Vl: Family = {
   textClass: 'Qwen2_5_VLTextConfig',
   prefix: LANGUAGE,
   defaults: {},
-  config: { '0.3.1': QWEN25, '0.7.0': QWEN25 },
+  config: { '0.3.1': { ...QWEN25, refuses: unnamed }, '0.7.0': QWEN25 },
   model: 'gpt',
   spellings: [
     ['model.language_model.', 'model.'],

@@ -24,6 +24,9 @@ const experts = (hf: HfConfig): Fields => ({
   ...sharedWidth(hf, 'moe_intermediate_size', 'num_shared_experts'),
 });
 
+/** Its provider's own split of the 19 layers of the published model. */
+const STAGES = { 2: [10, 9], 4: [5, 5, 5, 4], 8: [3, 3, 3, 2, 2, 2, 2, 2] };
+
 export const sarvamMoe: Family = {
   architectures: ['SarvamMoEForCausalLM'],
   example: 'sarvamai/sarvam-30b',
@@ -35,6 +38,7 @@ export const sarvamMoe: Family = {
       copy: [...COPY, ['num_key_value_heads', 'num_query_groups'], ['head_dim', 'kv_channels']],
       set: { transformer_layer_spec: { ...DECODER_BLOCK_SPEC, normalization: 'RMSNorm', vp_stage: null } },
       derive: experts,
+      stages: STAGES,
     },
   },
   model: 'gpt',
