@@ -135,8 +135,8 @@ def minimax_m3(pick, weight):
 
 
 @family("KimiK3ForConditionalGeneration", "kimi_k3", NESTED)
-def kimi_k3(pick, weight):
-    layers, hidden, width, narrow, inner, vocab = pick(1, 2, 4), 64, pick(48, 64), pick(16, 24), pick(16, 32), pick(320, 333)
+def kimi_k3(pick, weight, narrows=(16, 24), inners=(16, 32)):
+    layers, hidden, width, narrow, inner, vocab = pick(1, 2, 4), 64, pick(48, 64), pick(*narrows), pick(*inners), pick(320, 333)
     heads, query, rank, plain, extra, value = pick(2, 4), pick(16, 24), pick(16, 32), pick(8, 16), pick(4, 8), pick(8, 12)
     linear_heads, size, kernel, padding = pick(2, 4), pick(8, 16), pick(3, 4), pick(0, 2)
     experts, shared, dense, every = pick(4, 6), pick(1, 2), pick(0, 1), pick(1, 1, 2)
@@ -190,3 +190,17 @@ def kimi_k3(pick, weight):
     tensors["vision_tower.patch_embed.proj.weight"] = weight(8, 3, 2, 2)
     linear(tensors, weight, "mm_projector.proj.0", hidden, 8)
     return dict(text_config=text, vision_config=dict(vt_hidden_size=8, patch_size=2)), tensors
+
+
+@family("KimiK3ForConditionalGeneration", "kimi_k3", NESTED)
+def kimi_k3_mxfp4(pick, weight):
+    config, tensors = kimi_k3(pick, weight, (32, 64), (32, 64))
+    generator = torch.Generator().manual_seed(1)
+    for name in [name for name in tensors if ".experts." in name]:
+        rows, columns = tensors.pop(name).shape
+        tensors[f"{name}_packed"] = torch.randint(0, 256, (rows, columns // 2), generator=generator, dtype=torch.uint8)
+        tensors[f"{name}_scale"] = torch.randint(118, 124, (rows, columns // 32), generator=generator, dtype=torch.uint8)
+    weights = dict(num_bits=4, type="float", strategy="group", group_size=32, symmetric=True)
+    quantized = dict(quant_method="compressed-tensors", format="mxfp4-pack-quantized", config_groups=dict(group_0=dict(targets=["Linear"], weights=weights)), ignore=["lm_head"])
+    config["text_config"]["quantization_config"] = quantized
+    return config, tensors

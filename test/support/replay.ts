@@ -197,11 +197,11 @@ function operate(
     return out;
   }
   if (op.kind !== 'dequant_block') throw new Error(`operation ${op.kind} is not known`);
-  const { scale = -1, block = [1, 1], columns = 1 } = op;
+  const { scale = -1, block = [1, 1], columns = 1, rounded = false } = op;
   const row = Math.floor(Math.floor(element / columns) / block[0]);
   const column = Math.floor((element % columns) / block[1]);
   const factor = load(scale, row * Math.ceil(columns / block[1]) + column).value;
-  return roundToBfloat16(value * factor);
+  return roundToBfloat16(value * (rounded ? toFloat(roundToBfloat16(factor), 0, 'BF16') : factor));
 }
 
 function roundToBfloat16(value: number): Uint8Array {

@@ -301,7 +301,7 @@ fn check_copy(checked: &Checked, tensors: &[usize], to: Dtype, copy: &Copy) -> R
         None => Kernel::new(from, to, Op::None).is_some(),
         Some(CopyOp::MinusOne) => Kernel::new(from, to, Op::MinusOne).is_some(),
         Some(CopyOp::PlusOne) => Kernel::new(from, to, Op::PlusOne).is_some(),
-        Some(CopyOp::DequantBlock { scale, block, columns }) => {
+        Some(CopyOp::DequantBlock { scale, block, columns, .. }) => {
             from == Dtype::F8_E4M3
                 && to.is_castable_float()
                 && block_scales(checked, tensor, number(*scale), *block, *columns).is_some()

@@ -146,8 +146,15 @@ pub enum CopyOp {
     MinusOne,
     /// Add one in the source's dtype.
     PlusOne,
-    /// A block-scaled float8 matrix of `columns` columns: each `block` of it has a value in the item's tensor `scale`.
-    DequantBlock { scale: usize, block: [u64; 2], columns: u64 },
+    /// A block-scaled float8 matrix of `columns` columns: each `block` of it has a value in the item's tensor `scale`,
+    /// which is `rounded` to bfloat16 where it says so.
+    DequantBlock {
+        scale: usize,
+        block: [u64; 2],
+        columns: u64,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rounded: bool,
+    },
     /// Two four-bit floats a byte, each 32 of them with a power-of-two scale in tensor `scale`. Offset and strides
     /// count the four-bit elements.
     DequantMxfp4 { scale: usize },

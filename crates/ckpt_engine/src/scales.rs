@@ -26,7 +26,7 @@ impl Scales {
     ) -> Result<Scales, Error> {
         let last = piece.source + piece.source_span() - 1;
         let (scale, first, count) = match task.op {
-            Some(&CopyOp::DequantBlock { scale, block, columns }) => {
+            Some(&CopyOp::DequantBlock { scale, block, columns, .. }) => {
                 let row = |element: u64| element / columns / block[0];
                 let width = columns.div_ceil(block[1]);
                 (scale, row(piece.source) * width, (row(last) - row(piece.source) + 1) * width)
@@ -47,13 +47,14 @@ impl Scales {
             Dtype::U8 => return Ok(Scales { first, exponents: raw, values: Vec::new() }),
             Dtype::F32 => raw,
             _ => {
-                let Some(Kernel::Cast { run, .. }) = Kernel::new(dtype, Dtype::F32, Op::None) else {
-                    return Err(no_cast(dtype, Dtype::F32));
-                };
                 let mut wide = vec![0; count as usize * 4];
-                run(&raw, &mut wide);
+                cast(dtype, Dtype::F32, &raw, &mut wide)?;
                 wide
             }
+        };
+        let values = match task.op {
+            Some(CopyOp::DequantBlock { rounded: true, .. }) => through_bfloat16(&values)?,
+            _ => values,
         };
         let values = values.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         Ok(Scales { first, exponents: Vec::new(), values })
@@ -91,6 +92,23 @@ impl Scales {
             }
         })
     }
+}
+
+/// float32 rounded to bfloat16, as float32 again.
+fn through_bfloat16(wide: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut narrow = vec![0; wide.len() / 2];
+    let mut back = vec![0; wide.len()];
+    cast(Dtype::F32, Dtype::BF16, wide, &mut narrow)?;
+    cast(Dtype::BF16, Dtype::F32, &narrow, &mut back)?;
+    Ok(back)
+}
+
+fn cast(from: Dtype, to: Dtype, source: &[u8], target: &mut [u8]) -> Result<(), Error> {
+    let Some(Kernel::Cast { run, .. }) = Kernel::new(from, to, Op::None) else {
+        return Err(no_cast(from, to));
+    };
+    run(source, target);
+    Ok(())
 }
 
 fn no_cast(from: Dtype, to: Dtype) -> Error {

@@ -24,6 +24,8 @@ export type BoxOp<Source> =
       readonly scale: Source;
       readonly block: readonly [number, number];
       readonly columns: number;
+      /** Scales are rounded to bfloat16 before. */
+      readonly rounded?: boolean;
     }
   /** Four-bit floats, two a byte and low half first, times a power of two for every 32; elements are the values. */
   | { readonly kind: 'dequant_mxfp4'; readonly scale: Source };

@@ -114,6 +114,12 @@ export function collectExport(input: ExportInput): Exported {
     parameters += product(param.shape);
     draft(input, param, dtype, chosen, drafts);
   }
+  for (const name of drafts.keys()) {
+    const packed = `${name}_packed`;
+    if (names?.has(name) !== false || !names.has(packed)) continue;
+    beside.set(name, packed);
+    replaced.add(packed);
+  }
   repeatEnds(input, registry, drafts);
   for (const name of incomplete) drafts.delete(name);
   const outputs = [...drafts].map(([name, { shape, dtype, pieces, plusOne, padded }]): OutputTensor => {

@@ -5,9 +5,10 @@ import type { Fields } from '../models/provider.js';
 import type { Target } from '../models/target.js';
 import type { SourceTensor } from '../source/tensor.js';
 import { Compiler } from './compiler.js';
-import { type BlockSize, Dequantizer, isBlockScale } from './dequantize.js';
+import { Dequantizer } from './dequantize.js';
 import { Kinds, sameShape } from './kind.js';
 import { countsOf, MappingRegistry } from './match.js';
+import { type BlockSize, PACKED, weightOf } from './scales.js';
 import type { Compiled, Need } from './transforms/compiled.js';
 import type { Fill } from './types.js';
 
@@ -86,8 +87,7 @@ export function collect(input: CollectInput): Collected {
     }
     if (found.length === needs.length) {
       const filled = dequantizer.dequantize(found, boxes);
-      for (let at = found.length; at < filled.tensors.length; at += 1)
-        used.add(filled.tensors[at] as SourceTensor);
+      for (const scale of filled.scales) used.add(scale);
       const own = param.keeps ?? dtype;
       const filling = fill === undefined ? {} : { fill };
       mapped.push({ param, kind, dtype: own, tensors: filled.tensors, boxes: filled.boxes, ...filling });
@@ -106,7 +106,9 @@ function leftovers(
   const unmapped: string[] = [];
   const head = family.rows.find(([name]) => name === `${family.prefix ?? ''}output_layer.weight`)?.[1];
   const tied = provider['share_embeddings_and_output_weights'] === true;
-  const rules = (family.drops ?? []).filter(({ targets }) => targets?.includes(target) ?? true);
+  const rules = [...(family.drops ?? []), ACTIVATION_SCALES].filter(
+    ({ targets }) => targets?.includes(target) ?? true,
+  );
   const layers = Number(provider['num_layers']);
   for (const [name, tensor] of tensors) {
     if (used.has(tensor)) continue;
@@ -122,14 +124,21 @@ function leftovers(
   return { drops: [...byReason].map(([reason, names]) => ({ reason, tensors: names })), unmapped };
 }
 
-/** A dropped weight's block scale goes with it. */
+/** What scales the values that a quantised weight is multiplied with, or the cache of keys and values. */
+export const ACTIVATION_SCALES: DropRule = {
+  tensors:
+    /\.(activation_scale|input_scale|input_scale_ub|output_scale|[qkv]_scale|kv_cache_scale|prob_output_scale)$/,
+  reason: 'scales of activations: what is written is not quantised',
+};
+
+/** A dropped weight's scales go with it. */
 export function drops(
   rule: DropRule,
   name: string,
   layers: number,
   tensors: ReadonlyMap<string, SourceTensor>,
 ): boolean {
-  const match = rule.tensors.exec(isBlockScale(name, tensors) ? name.replace(/_scale_inv$/, '') : name);
+  const match = rule.tensors.exec(weightOf(name, tensors) ?? name);
   if (match === null) return false;
   const beyond = match.groups?.['beyond'];
   return beyond === undefined || Number(beyond) >= layers;
@@ -169,7 +178,8 @@ class Faults {
 
   check(tensor: SourceTensor, need: Need, param: Param): void {
     const only = need.dtype ?? INTEGERS[param.keeps ?? ''];
-    const readable = only === undefined ? CASTABLE.has(tensor.dtype) : only === tensor.dtype;
+    const readable =
+      only === undefined ? CASTABLE.has(tensor.dtype) || tensor.dtype === PACKED : only === tensor.dtype;
     if (!readable) this.#dtypes.push({ tensor: tensor.name, found: tensor.dtype });
     const expected = need.shape;
     const [rows = 0, ...rest] = tensor.shape;

@@ -1,8 +1,8 @@
 import { memo } from '@nemotron-convert/core';
 import type { Drop } from './collect.js';
-import { drops } from './collect.js';
+import { ACTIVATION_SCALES, drops } from './collect.js';
 import type { ExportInput } from './collect-export.js';
-import { SCALE_SUFFIX } from './dequantize.js';
+import { scaledBy } from './scales.js';
 
 const DEQUANTISED = 'the written weights are not quantised';
 
@@ -21,11 +21,11 @@ export function unwritten(
   const rest: string[] = [];
   for (const name of names ?? []) {
     if (written.has(name)) continue;
-    const isScale = name.endsWith(SCALE_SUFFIX) && written.has(name.slice(0, -SCALE_SUFFIX.length));
+    const isScale = scaledBy(name).some((weight) => written.has(weight));
     const reason =
       isScale || replaced.has(name)
         ? DEQUANTISED
-        : rules.find((rule) => drops(rule, name, layers, tensors))?.reason;
+        : [...rules, ACTIVATION_SCALES].find((rule) => drops(rule, name, layers, tensors))?.reason;
     if (reason === undefined) rest.push(name);
     else memo(byReason, reason, (): string[] => []).push(name);
   }

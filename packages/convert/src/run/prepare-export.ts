@@ -13,6 +13,7 @@ import { StoredTensors } from '../plan/stored.js';
 import type { Plan } from '../plan/types.js';
 import { architectureOf } from '../source/architecture.js';
 import type { MegatronSource } from '../source/megatron.js';
+import { unpacked } from '../source/packed.js';
 import type { Reference } from '../source/reference.js';
 import { namesByRow, respelled } from '../source/spellings.js';
 import { type Described, describe, spellingsOf } from './prepare.js';
@@ -102,7 +103,7 @@ async function collectFor(
   const stored = new StoredTensors(source.plan);
   const spellings = spellingsOf(family);
   const spelled = reference.shards === null ? null : namesByRow(reference.shards.fileOf, spellings);
-  const tensors = respelled(reference.tensors, spellings);
+  const tensors = unpacked(respelled(reference.tensors, spellings));
   const described = describe(
     family,
     target,

@@ -22,6 +22,7 @@ import { checkSizes, stagesOf } from '../plan/ranks.js';
 import type { Plan } from '../plan/types.js';
 import { architectureOf } from '../source/architecture.js';
 import type { Source } from '../source/open.js';
+import { unpacked } from '../source/packed.js';
 import { readQuantization } from '../source/quantization.js';
 import { LANGUAGE_SPELLINGS, respelled, type Spelling } from '../source/spellings.js';
 
@@ -60,8 +61,8 @@ export function prepare(
   const architecture = architectureOf(source);
   const family = familyFor(architecture, source);
   const target = chooseTarget(family, options.target, source.config);
-  const { block } = readQuantization(source.dir, source.config, source.tensors);
-  const tensors = respelled(source.tensors, spellingsOf(family));
+  const tensors = unpacked(respelled(source.tensors, spellingsOf(family)));
+  const { block } = readQuantization(source.dir, source.config, tensors);
   const { rules, provider, model } = describe(family, target, source, tensors.keys(), options);
   checkSizes(options.sizes, provider, { hybrid: family.model !== 'gpt', uncut: rules.uncut ?? [] });
   const { mapped, drops } = collect({

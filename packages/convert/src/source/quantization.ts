@@ -1,12 +1,46 @@
 import { basename, sep } from 'node:path';
-import { isPyMap, NemotronError, type PyMap } from '@nemotron-convert/core';
+import { isPyMap, NemotronError, type PyMap, type PyValue } from '@nemotron-convert/core';
 import type { SourceTensor } from './tensor.js';
 
 /** Rows and columns that share a scale where config.json does not say. */
 const DEFAULT_BLOCK = [128, 128] as const;
 
-/** Quantisation methods whose tensors the transforms read; the rest is refused by name. */
-const READABLE = new Set(['fp8', 'mxfp4']);
+/**
+ * Quantisation methods whose tensors are read, by what their configuration says: float8 with scales of one number, of one
+ * a row or of one a block, and MXFP4. The rest is refused by name.
+ */
+const READABLE: Readonly<Record<string, (given: PyMap) => boolean>> = {
+  fp8: () => true,
+  mxfp4: () => true,
+  fbgemm_fp8: () => true,
+  modelopt: ({ quant_algo: algorithm }) => MODELOPT.has(String(algorithm)),
+  'compressed-tensors': (given) =>
+    given['format'] === 'mxfp4-pack-quantized' ||
+    (FLOATS.has(String(given['format'])) && groups(given).every(isFloat8)),
+};
+const MODELOPT = new Set(['FP8', 'FP8_PER_CHANNEL_PER_TOKEN', 'FP8_PB_WO']);
+const FLOATS = new Set(['float-quantized', 'naive-quantized']);
+
+/** The weights' settings of every group of compressed-tensors. */
+function groups(given: PyMap): PyMap[] {
+  const all = given['config_groups'] ?? null;
+  if (!isPyMap(all)) return [];
+  return Object.values(all)
+    .map((group) => (isPyMap(group) ? (group['weights'] ?? null) : null))
+    .filter(isPyMap);
+}
+
+function isFloat8(weights: PyMap): boolean {
+  return weights['num_bits'] === 8n && weights['type'] === 'float' && weights['strategy'] !== 'group';
+}
+
+/** The extents of a block, as either kind of configuration spells them. */
+function blockOf(given: PyMap): readonly [number, number] {
+  const block: PyValue = given['weight_block_size'] ?? groups(given)[0]?.['block_structure'] ?? null;
+  const sizes = typeof block === 'string' ? block.split('x') : Array.isArray(block) ? block : [];
+  const [rows = 0, columns = 0] = sizes.map(Number);
+  return sizes.length === 2 && rows > 0 && columns > 0 ? [rows, columns] : DEFAULT_BLOCK;
+}
 
 /** Tensor names that only a packed or calibrated checkpoint has, with the method that writes them. */
 const SIGNS: readonly (readonly [RegExp, string])[] = [
@@ -30,15 +64,13 @@ export function readQuantization(
   config: PyMap,
   tensors: ReadonlyMap<string, SourceTensor>,
 ): Quantization {
-  const given = config['quantization_config'] ?? null;
+  const text = config['text_config'] ?? null;
+  const given = config['quantization_config'] ?? (isPyMap(text) ? text['quantization_config'] : null) ?? null;
   if (isPyMap(given)) {
     const method = String(given['quant_method'] ?? 'unnamed');
-    if (!READABLE.has(method)) refuse(dir, config, method, label(given, method));
-    const block = given['weight_block_size'] ?? null;
-    if (Array.isArray(block) && block.length === 2 && block.every((n) => typeof n === 'bigint' && n > 0n)) {
-      return { block: [Number(block[0]), Number(block[1])] };
-    }
-    return { block: DEFAULT_BLOCK };
+    const reads = Object.hasOwn(READABLE, method) ? READABLE[method] : undefined;
+    if (reads?.(given) !== true) refuse(dir, config, method, label(given, method));
+    return { block: blockOf(given) };
   }
   for (const name of tensors.keys()) {
     const sign = SIGNS.find(([pattern]) => pattern.test(name));
@@ -58,7 +90,7 @@ function refuse(dir: string, config: PyMap, method: string, found: string): neve
     dir,
   );
   throw new NemotronError('SOURCE_QUANTIZED', `${dir}: the weights are quantised with ${found}`, {
-    facts: { path: dir, method, readable: [...READABLE], sibling },
+    facts: { path: dir, method, readable: Object.keys(READABLE), sibling },
     ...(sibling === null ? {} : { hint: `use the bfloat16 release: ${sibling}` }),
   });
 }

@@ -12,11 +12,23 @@ export async function writeSideFiles(
   from: { readonly dir: string; readonly config: PyMap; readonly names: ReadonlySet<string> },
 ): Promise<void> {
   for (const name of [...from.names].filter(isSideFile).sort()) {
-    if (name === 'config.json' && isPyMap(from.config['quantization_config'] ?? null)) {
-      const { quantization_config: _, ...rest } = from.config;
-      await staging.writeText(name, `${dumpPythonJson(rest)}\n`);
+    const config = unquantised(from.config);
+    if (name === 'config.json' && config !== from.config) {
+      await staging.writeText(name, `${dumpPythonJson(config)}\n`);
     } else {
       await staging.copyIn(join(from.dir, name), name);
     }
   }
+}
+
+/** A configuration without its `quantization_config`, which may stand with the language model's; itself where it has none. */
+function unquantised(config: PyMap): PyMap {
+  const text = config['text_config'] ?? null;
+  if (isPyMap(text) && isPyMap(text['quantization_config'] ?? null)) {
+    const { quantization_config: _, ...own } = text;
+    return unquantised({ ...config, text_config: own });
+  }
+  if (!isPyMap(config['quantization_config'] ?? null)) return config;
+  const { quantization_config: _, ...rest } = config;
+  return rest;
 }
