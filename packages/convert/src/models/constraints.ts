@@ -98,6 +98,17 @@ function mixer(fields: Fields): string | null {
     : null;
 }
 
+/** Features of a vision model's inner layers go to as many layers of the first pipeline stage. */
+function deepstack(fields: Fields): string | null {
+  const vision = fields['vision_config'] ?? null;
+  const held = isPyMap(vision) ? (vision['config_dict'] ?? vision) : null;
+  const indexes = isPyMap(held) ? held['deepstack_visual_indexes'] : null;
+  const layers = count(fields, 'num_layers') / count(fields, 'pipeline_model_parallel_size');
+  return Array.isArray(indexes) && indexes.length > layers
+    ? `deepstack_visual_indexes names ${indexes.length} layers, and the first pipeline stage has ${layers}`
+    : null;
+}
+
 const positive = (name: string): Constraint => {
   return (fields) =>
     isSet(fields, name) && count(fields, name) <= 0 ? `${name} is ${count(fields, name)}` : null;
@@ -112,6 +123,7 @@ const CONSTRAINTS: readonly Constraint[] = [
   fusedActivation,
   yarn,
   mixer,
+  deepstack,
   divides('num_attention_heads', 'num_query_groups'),
   divides('num_attention_heads', 'num_global_key_value_heads'),
   divides('linear_num_value_heads', 'linear_num_key_heads'),

@@ -48,15 +48,21 @@ function textPart(config: PyMap, key: string | undefined): PyMap {
 }
 
 /**
- * config.json as if it had always named `dtype`: for the whole model, and for the parts down to the language model's that
- * name one.
+ * config.json as if it had always named `dtype`: wherever the whole model or a part down to the language model's names
+ * one, and for the whole model where none does.
  */
 export function inDtype(config: PyMap, text: string | undefined, dtype: TargetDtype): PyMap {
+  return renamed(config, text?.split('.') ?? [], dtype) ?? { ...config, dtype };
+}
+
+/** The map with its own dtypes replaced; null where it names none. */
+function renamed(config: PyMap, [key, ...inner]: readonly string[], dtype: TargetDtype): PyMap | null {
   const { torch_dtype: _, ...values } = config;
-  const out: Record<string, PyValue> = { ...values, dtype };
-  const [key, ...inner] = text?.split('.') ?? [];
-  const part = key === undefined ? undefined : config[key];
-  if (key !== undefined && isPyMap(part) && ('dtype' in part || 'torch_dtype' in part))
-    out[key] = inDtype(part, inner.length === 0 ? undefined : inner.join('.'), dtype);
+  const own = 'dtype' in config || 'torch_dtype' in config;
+  const part = key === undefined ? null : (config[key] ?? null);
+  const within = key !== undefined && isPyMap(part) ? renamed(part, inner, dtype) : null;
+  if (!own && within === null) return null;
+  const out: Record<string, PyValue> = own ? { ...values, dtype } : { ...values };
+  if (key !== undefined && within !== null) out[key] = within;
   return out;
 }

@@ -23,6 +23,7 @@ export function runConfig(
 ): string {
   return dumpPythonYaml(runConfigTree(provider, target, paths, tokenizerKwargs, trustRemoteCode), {
     sortKeys: true,
+    allowUnicode: false,
   });
 }
 
