@@ -82,7 +82,9 @@ pub fn verify_structure(
                 }
                 bytes.fetch_add(done, Ordering::Relaxed);
                 if crc.finalize() != header.payload_crc {
-                    fault(format!("{} at {:?}: the payload's CRC differs", entry.key, entry.offset));
+                    let place =
+                        entry.offset.as_ref().map_or(String::new(), |offset| format!(" at {offset:?}"));
+                    fault(format!("{}{place}: the payload's CRC differs", entry.key));
                 }
             }
             None if entry.length > MAX_OBJECT => {

@@ -37,7 +37,8 @@ export async function verify(words: readonly string[], io: Io): Promise<number> 
   else {
     for (const fault of faults.slice(0, SHOWN)) io.out.write(`${fault}\n`);
     const size = `${tensors} tensors, ${objects} objects, ${items} items, ${formatBytes(bytes)}`;
-    const result = faults.length === 0 ? 'ok' : `${faults.length} faults`;
+    const result =
+      faults.length === 0 ? 'ok' : `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`;
     io.out.write(`${report.path}: ${result} (${report.mode}; ${size}; ${seconds.toFixed(1)} s)\n`);
   }
   return faults.length === 0 ? 0 : 6;
