@@ -9,7 +9,7 @@ import { describeParallel } from '../megatron/parallel.js';
 import type { ConfigRules, Family } from '../models/family.js';
 import { HfConfig } from '../models/hf-config.js';
 import { inDtype, languageConfig } from '../models/language-config.js';
-import { buildProvider, type Fields } from '../models/provider.js';
+import { buildProvider, type Fields, type ParallelSizes } from '../models/provider.js';
 import { chooseTarget, familyFor, rulesFor } from '../models/registry.js';
 import type { Target } from '../models/target.js';
 import type { ResolvedOptions } from '../options.js';
@@ -98,8 +98,14 @@ export function prepare(
     drops,
     changes: changesOf(mapped),
     parameters,
-    tokenizerKwargs: rules.tokenizerKwargs ?? {},
+    tokenizerKwargs: tokenizerKwargs(rules, target, options.sizes),
   };
+}
+
+/** The import of 0.3.1 that runs on several ranks saves without a family's own arguments. */
+function tokenizerKwargs(rules: ConfigRules, target: Target, sizes: ParallelSizes): PyMap {
+  const ranks = sizes.tp * sizes.pp * sizes.ep * sizes.etp;
+  return target === '0.3.1' && ranks > 1 ? {} : (rules.tokenizerKwargs ?? {});
 }
 
 /** Other prefixes that tensor names of a family may have. */
