@@ -2,11 +2,11 @@
  * Times one `nemotron bulk` run of many small models and a few large ones against the time that dd takes for as many bytes,
  * measured just before and just after. Sources of one kind are hard links of a few: what is read is in the page cache.
  *
- *     node bench/bulk.js                1,000 models of 8 MB and 5 of 1.2 GB: 14 GB of targets, 1.5 GB of sources
+ *     node bench/bulk.js                1,000 models of 11 MB and 5 of 0.9 GB: 16 GB of targets, 1 GB of sources
  *     node bench/bulk.js --quick        a tenth of the models
  *     BENCH_DIR=/mnt/disk node bench/bulk.js budget.concurrent=8
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   linkSync,
   mkdirSync,
@@ -19,9 +19,9 @@ import {
 } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { nemotron, watched } from './runs.js';
 import { makeLlama } from './sources.js';
 
-const BIN = new URL('../packages/cli/bin/nemotron.js', import.meta.url).pathname;
 const words = process.argv.slice(2);
 const QUICK = words.includes('--quick');
 const OVERRIDES = words.filter((word) => word.includes('='));
@@ -31,17 +31,17 @@ const KINDS = [
     count: QUICK ? 100 : 1000,
     distinct: 10,
     sizes: { hidden: 256, width: 512, vocab: 4096, heads: 4, groups: 2 },
-    of: { layers: 3 },
+    of: { layers: 6 },
   },
   {
     name: 'large',
     count: QUICK ? 1 : 5,
     distinct: 1,
     sizes: { hidden: 2048, width: 8192, vocab: 32768, heads: 32, groups: 8 },
-    of: { bytes: 1.2e9 },
+    of: { bytes: 8e8 },
   },
 ];
-const SAMPLE_BYTES = QUICK ? 1e9 : 4e9;
+const SAMPLE_BYTES = 2e9;
 
 const root = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'nemotron-bulk-bench-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
@@ -68,22 +68,17 @@ writeFileSync(manifest, `models: [{source: '${models}/*', output: '${out}/{name}
 execFileSync('sync');
 const before = direct();
 const began = performance.now();
-const { status, stderr } = spawnSync(
-  '/usr/bin/env',
-  ['time', '-f', '%U %S %M', process.execPath, BIN, 'bulk', manifest, ...OVERRIDES, '--quiet'],
-  {
-    encoding: 'utf8',
-  },
+const { peak, user, system } = await watched(
+  'nemotron bulk',
+  ...nemotron('bulk', manifest, ...OVERRIDES, '--quiet'),
 );
 const seconds = (performance.now() - began) / 1000;
-if (status !== 0) throw new Error(`nemotron bulk: exit ${status}: ${stderr}`);
 const after = direct();
 
 const { converted, bytesWritten } = JSON.parse(readFileSync(report, 'utf8'));
 const ondisk = treeBytes(out);
 const rate = 2 / (1 / before + 1 / after);
 const alone = ondisk / rate;
-const [user, system, peak] = stderr.trim().split('\n').at(-1).split(' ').map(Number);
 const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${(totalmem() / 1e9).toFixed(0)} GB memory`;
 console.log(
   `# ${new Date().toISOString().slice(0, 10)}: ${machine}, Linux ${release()}, Node ${process.version}\n`,

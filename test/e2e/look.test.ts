@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Inspection } from '@nemotron-convert/convert';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { convertStep, nemotron } from '../support/cli.js';
+import { atCall, convertStep, nemotron } from '../support/cli.js';
 import { FIXTURES } from '../support/golden.js';
 import { hashTree } from '../support/tree.js';
 
@@ -126,6 +126,39 @@ describe('looking at conversions', () => {
     rmSync(join(dir, 'env.toml'));
     expect(bad.exit).toBe(1);
     expect(bad.stdout).toMatch(/bad +env\.toml .*broken/);
+  });
+
+  test('show --config tells where each value comes from, and hides secrets', async () => {
+    const path = join(dir, 'mine.yaml');
+    writeFileSync(path, 'hf_model_id: a/b\nmegatron_path: out\nhub_token: abc\nep: ${oc.env:SIZE,1}\n');
+    const words = ['steps', 'show', 'hf_to_megatron', '--config', path, 'tp=2', '--json'];
+    const { exit, stdout } = await nemotron(words, { env: { SIZE: '4' } });
+    expect(exit).toBe(0);
+    const rows = JSON.parse(stdout) as { key: string; value: unknown; origin: string }[];
+    const row = (key: string) => rows.find((each) => each.key === key);
+    expect(row('tp')).toEqual({ key: 'tp', value: 2, origin: 'override 1: tp=2' });
+    expect(row('ep')?.origin).toMatch(/mine\.yaml:4:5 \(from SIZE\)$/);
+    expect(row('hub_token')?.value).toBe('******');
+    const shipped = await nemotron(['steps', 'show', 'hf_to_megatron', '--config'], { env: { PWD: dir } });
+    expect(shipped.stdout).toMatch(/^tp +.*default\.yaml:\d+:\d+ \(NEMOTRON_CONVERT_TP not set\)$/m);
+    expect((await nemotron(['steps', 'show', 'hf_to_megatron', 'extra'])).exit).toBe(2);
+  });
+
+  test('plan tells of an unfinished conversion, its own or another', async () => {
+    const path = join(dir, 'unfinished');
+    const words = [`hf_model_id=${source}`, `megatron_path=${path}`];
+    const died = await nemotron(['steps', 'run', 'hf_to_megatron', ...words], {
+      env: atCall('copyFile:1 before'),
+    });
+    expect(died.signal).toBe('SIGKILL');
+    expect((await nemotron(['plan', ...words])).stdout).toMatch(/^unfinished .* the same command goes on$/m);
+    expect((await nemotron(['plan', ...words, 'tp=2'])).stdout).toMatch(/^unfinished another conversion/m);
+    const { stdout } = await nemotron(['steps', 'run', 'hf_to_megatron', ...words]);
+    expect(stdout).toMatch(/resumed +\S+ \S+ were there/);
+    expect(stdout).toMatch(/phases +plan .* convert .* verify .* publish/);
+    expect((await nemotron(['plan', ...words.slice(0, 1), 'megatron_path=elsewhere'])).stdout).not.toContain(
+      'unfinished',
+    );
   });
 
   test('models lists architectures with their versions', async () => {

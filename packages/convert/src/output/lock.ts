@@ -11,6 +11,9 @@ const STALE_MS = 60_000;
 const FILLING_MS = 2_000;
 const RETRY_MS = 100;
 
+/** What the system tells of this process, asked once. */
+let own: ReturnType<typeof processState> | undefined;
+
 interface Holder {
   readonly pid: number;
   /** When the process began, in clock ticks since boot: tells it from a later one with its number. */
@@ -39,7 +42,8 @@ export class Lock {
   /** Takes the lock, from a dead holder too. Throws TARGET_BUSY, naming a living one. */
   static async take(path: string): Promise<Lock> {
     const { pid } = process;
-    const began = (await processState(pid))?.began ?? null;
+    own ??= processState(pid);
+    const began = (await own)?.began ?? null;
     for (;;) {
       const holder: Holder = { pid, began, host: hostname(), since: new Date().toISOString() };
       const text = JSON.stringify(holder);

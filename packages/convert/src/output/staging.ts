@@ -1,12 +1,13 @@
-import { copyFile, mkdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { formatBytes, NemotronError } from '@nemotron-convert/core';
-import { type LoadedPlan, syncPaths, writeIndex } from '@nemotron-convert/native';
+import type { LoadedPlan } from '@nemotron-convert/native';
 import type { Plan } from '../plan/types.js';
 import { CHECKPOINT, claim, isLeftOf, MARK, PUBLISH_LOCK, refuseForeign, removeWork } from './claim.js';
 import { onDisk, syncPath } from './disk.js';
 import { Lock } from './lock.js';
 import { makeRoom, placeOf } from './place.js';
+import { SmallFiles } from './small-files.js';
 
 /** One of several processes that share a conversion. */
 export interface RankOf {
@@ -38,6 +39,8 @@ export interface StagingOptions {
  * A target that is a link to a directory is built beside that directory, since only there it can be renamed.
  */
 export class Staging {
+  readonly #files: SmallFiles;
+
   private constructor(
     /** The target with links resolved. */
     readonly place: string,
@@ -46,10 +49,9 @@ export class Staging {
     readonly lock: Lock,
     /** Whether an earlier run has begun it. */
     readonly resumed: boolean,
-  ) {}
-
-  /** Files that were written here and may not be on the disk yet. */
-  readonly #written = new Set<string>();
+  ) {
+    this.#files = new SmallFiles(this.root);
+  }
 
   /** The directory that becomes the checkpoint. */
   get root(): string {
@@ -109,16 +111,16 @@ export class Staging {
     );
   }
 
-  async writeText(path: string, text: string): Promise<void> {
-    await this.#place(path, (full) => writeFile(full, text));
+  writeText(path: string, text: string): Promise<void> {
+    return this.#files.writeText(path, text);
   }
 
-  async copyIn(from: string, path: string): Promise<void> {
-    await this.#place(path, async (full) => {
-      // A copy that an earlier run made may be as unwritable as its source.
-      await rm(full, { force: true });
-      await copyFile(from, full);
-    });
+  copyIn(from: string, path: string): Promise<void> {
+    return this.#files.copyIn(from, path);
+  }
+
+  writeIndex(plan: LoadedPlan, paths: Pick<Plan, 'archives' | 'metadata'>): Promise<void> {
+    return this.#files.writeIndex(plan, paths);
   }
 
   /** Notes that this rank has finished. True when it was the last one, and the publishing is up to it. */
@@ -179,7 +181,7 @@ export class Staging {
 
   /** Gives the finished checkpoint its name; the rest of the work directory goes. */
   async publish(): Promise<void> {
-    await this.#sync();
+    await this.#files.sync();
     await onDisk(this.place, async () => {
       await rename(this.root, this.place);
       await syncPath(dirname(this.place));
@@ -207,38 +209,6 @@ export class Staging {
   async discard(): Promise<void> {
     await removeWork(this.work);
     await this.lock.release();
-  }
-
-  async #place(path: string, write: (full: string) => Promise<void>): Promise<void> {
-    const full = join(this.root, path);
-    await onDisk(full, async () => {
-      // Never made anew: where it is gone, so is the rest of the checkpoint.
-      await stat(this.root);
-      await mkdir(dirname(full), { recursive: true });
-      await write(full);
-    });
-    this.#written.add(full);
-  }
-
-  /** Has the engine write the archives and the index of a plan. */
-  async writeIndex(
-    plan: LoadedPlan,
-    { archives, metadata }: Pick<Plan, 'archives' | 'metadata'>,
-  ): Promise<void> {
-    await onDisk(this.root, () => stat(this.root));
-    await writeIndex(plan, this.root, false);
-    const index = metadata === undefined ? [] : [metadata];
-    for (const { path } of [...archives, ...index]) this.#written.add(join(this.root, path));
-  }
-
-  /** Waits until what was written here, with its names, is on the disk. */
-  async #sync(): Promise<void> {
-    const folders = new Set([this.root]);
-    for (const file of this.#written) {
-      for (let at = dirname(file); at !== this.root; at = dirname(at)) folders.add(at);
-    }
-    await syncPaths(this.#written, folders);
-    this.#written.clear();
   }
 }
 

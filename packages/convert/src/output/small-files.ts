@@ -1,0 +1,72 @@
+import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type LoadedPlan, syncPaths, writeIndex } from '@nemotron-convert/native';
+import type { Plan } from '../plan/types.js';
+import { onDisk } from './disk.js';
+
+/** The files of a checkpoint beside its data: written without waiting for the disk, then synced at once. */
+export class SmallFiles {
+  /** Absolute paths of what may not be on the disk yet. */
+  readonly #written = new Set<string>();
+
+  constructor(private readonly root: string) {}
+
+  /** Paths are relative to the root, here and below. */
+  async writeText(path: string, text: string): Promise<void> {
+    await this.#place(path, (full) => writeFile(full, text));
+  }
+
+  async copyIn(from: string, path: string): Promise<void> {
+    await this.#place(path, async (full) => {
+      try {
+        await copyFile(from, full);
+      } catch (cause) {
+        if (codeOf(cause) !== 'EACCES') throw cause;
+        // A copy that an earlier run made may be as unwritable as its source.
+        await rm(full, { force: true });
+        await copyFile(from, full);
+      }
+    });
+  }
+
+  /** Has the engine write the archives and the index of a plan. */
+  async writeIndex(
+    plan: LoadedPlan,
+    { archives, metadata }: Pick<Plan, 'archives' | 'metadata'>,
+  ): Promise<void> {
+    await onDisk(this.root, () => stat(this.root));
+    await writeIndex(plan, this.root, false);
+    const index = metadata === undefined ? [] : [metadata];
+    for (const { path } of [...archives, ...index]) this.#written.add(join(this.root, path));
+  }
+
+  /** Waits until the files, and then their names, are on the disk. */
+  async sync(): Promise<void> {
+    const folders = new Set([this.root]);
+    for (const file of this.#written) {
+      for (let at = dirname(file); at !== this.root; at = dirname(at)) folders.add(at);
+    }
+    await syncPaths(this.#written, folders);
+    this.#written.clear();
+  }
+
+  async #place(path: string, write: (full: string) => Promise<void>): Promise<void> {
+    const full = join(this.root, path);
+    await onDisk(full, async () => {
+      try {
+        await write(full);
+      } catch (cause) {
+        if (codeOf(cause) !== 'ENOENT') throw cause;
+        // The root is never made anew: where it is gone, so is the rest of the checkpoint.
+        await stat(this.root);
+        await mkdir(dirname(full), { recursive: true });
+        await write(full);
+      }
+    });
+    this.#written.add(full);
+  }
+}
+
+function codeOf(cause: unknown): string | undefined {
+  return (cause as NodeJS.ErrnoException).code;
+}
