@@ -40,7 +40,9 @@ export async function claim(work: string, wanted: Claim): Promise<boolean> {
   try {
     const resumed = await claimLocked(work, wanted);
     // Not with its parents: where somebody has removed the work directory, one without a mark would be left.
-    if (!(await readdir(work)).includes(CHECKPOINT)) await mkdir(join(work, CHECKPOINT));
+    await mkdir(join(work, CHECKPOINT)).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'EEXIST') throw cause;
+    });
     return resumed;
   } finally {
     await lock.release();

@@ -1,5 +1,5 @@
 import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { type LoadedPlan, syncPaths, writeIndex } from '@nemotron-convert/native';
 import type { Plan } from '../plan/types.js';
 import { onDisk } from './disk.js';
@@ -38,6 +38,11 @@ export class SmallFiles {
     await writeIndex(plan, this.root, false);
     const index = metadata === undefined ? [] : [metadata];
     for (const { path } of [...archives, ...index]) this.#written.add(join(this.root, path));
+  }
+
+  /** The files, sorted. */
+  names(): string[] {
+    return [...this.#written].map((path) => relative(this.root, path)).sort();
   }
 
   /** Waits until the files, and then their names, are on the disk. */

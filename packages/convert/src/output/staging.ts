@@ -119,6 +119,11 @@ export class Staging {
     return this.#files.copyIn(from, path);
   }
 
+  /** The files beside the data, relative to the root, sorted. */
+  smallFiles(): string[] {
+    return this.#files.names();
+  }
+
   writeIndex(plan: LoadedPlan, paths: Pick<Plan, 'archives' | 'metadata'>): Promise<void> {
     return this.#files.writeIndex(plan, paths);
   }

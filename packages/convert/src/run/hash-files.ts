@@ -1,7 +1,6 @@
-import { readdir } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
+import { basename, join } from 'node:path';
 import { type FileHash, hashFiles } from '@nemotron-convert/native';
-import { type HashedFile, PROVENANCE_FILE, type Provenance } from '../output/provenance.js';
+import type { HashedFile, Provenance } from '../output/provenance.js';
 import { sha256File } from '../source/hashes.js';
 import type { Source } from '../source/open.js';
 
@@ -24,16 +23,6 @@ export async function hashSource(
   return { files, config: config as HashedFile, tokenizer };
 }
 
-/** The files of a checkpoint but for the data files and its record, in the order of their names. */
-export async function hashCheckpoint(root: string): Promise<HashedFile[]> {
-  const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  const names = entries
-    .filter((entry) => entry.isFile() && !entry.name.endsWith('.distcp') && entry.name !== PROVENANCE_FILE)
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    .sort();
-  return hashed(root, names);
-}
-
 /** What is wrong with the files that a record names, a sentence each. */
 export async function changedFiles(root: string, files: readonly HashedFile[]): Promise<string[]> {
   const faults = [];
@@ -45,7 +34,8 @@ export async function changedFiles(root: string, files: readonly HashedFile[]): 
   return faults;
 }
 
-async function hashed(dir: string, names: readonly string[]): Promise<HashedFile[]> {
+/** Files of a directory with their lengths and hashes, in their order. */
+export async function hashed(dir: string, names: readonly string[]): Promise<HashedFile[]> {
   const hashes = await hashFiles(names.map((name) => join(dir, name)));
   return names.map((name, at) => ({ name, ...(hashes[at] as FileHash) }));
 }

@@ -6,7 +6,7 @@ import { runConfig } from '../output/run-config.js';
 import type { Staging } from '../output/staging.js';
 import type { Source } from '../source/open.js';
 import { VERSION } from '../version.js';
-import { hashCheckpoint, hashSource } from './hash-files.js';
+import { hashed, hashSource } from './hash-files.js';
 import type { Prepared } from './prepare.js';
 
 /** Everything of a checkpoint that is not written by the engine, but for the tracker and the record. */
@@ -38,7 +38,7 @@ export async function writeProvenance(
   signal?: AbortSignal,
 ): Promise<void> {
   const hashes = await hashSource(source, options.hash, signal);
-  const files = await hashCheckpoint(staging.root);
+  const files = await hashed(staging.root, staging.smallFiles());
   await staging.writeText(
     PROVENANCE_FILE,
     provenance({ ...prepared, ...facts, version: VERSION, source, hashes, files, options }),
