@@ -10,6 +10,7 @@ use crate::plan::{
 };
 use crate::value;
 use ckpt_tensor::dequant::Mxfp4;
+use ckpt_tensor::int4::Int4;
 use ckpt_tensor::{Dtype, Kernel, Op};
 use ckpt_torch_dist::{TorchDtype, Value, save_object};
 use std::collections::{BTreeMap, HashSet};
@@ -289,8 +290,12 @@ fn check_copy(checked: &Checked, tensors: &[usize], to: Dtype, copy: &Copy) -> R
         .tensors
         .get(at)
         .ok_or_else(|| format!("reads its tensor {}, which the plan has not", copy.tensor))?;
-    // Packed four-bit elements are counted one by one, their tensor in bytes of two.
-    let packed = if matches!(copy.op, Some(CopyOp::DequantMxfp4 { .. })) { 2 } else { 1 };
+    // Packed four-bit elements are counted one by one, their tensor in bytes of two or words of eight.
+    let packed = match copy.op {
+        Some(CopyOp::DequantMxfp4 { .. }) => 2,
+        Some(CopyOp::DequantInt4 { .. }) => Int4::PACKED,
+        _ => 1,
+    };
     let elements = volume(&tensor.shape).and_then(|n| n.checked_mul(packed));
     let last = last_element(copy);
     if last.zip(elements).is_none_or(|(last, n)| last >= n) {
@@ -305,6 +310,15 @@ fn check_copy(checked: &Checked, tensors: &[usize], to: Dtype, copy: &Copy) -> R
             from == Dtype::F8_E4M3
                 && to.is_castable_float()
                 && block_scales(checked, tensor, number(*scale), *block, *columns).is_some()
+        }
+        Some(CopyOp::DequantInt4 { scale, group }) => {
+            let (scale, group) = (number(*scale), *group);
+            let dtype = checked.tensor_dtypes.get(scale).copied();
+            from == Dtype::I32
+                && to.is_castable_float()
+                && dtype.is_some_and(Dtype::is_castable_float)
+                && elements.filter(|n| group > 0 && n.is_multiple_of(group)).map(|n| n / group)
+                    == checked.plan.tensors.get(scale).and_then(|scale| volume(&scale.shape))
         }
         Some(CopyOp::LowRank(op)) => {
             check_low_rank(checked, op, copy.offset, last)?;

@@ -245,14 +245,14 @@ impl Task<'_> {
 
     /// What happens to an element depends on where in its tensor it is.
     fn needs_places(&self) -> bool {
-        use CopyOp::{DequantBlock, DequantMxfp4, LowRank};
-        matches!(self.op, Some(DequantBlock { .. } | DequantMxfp4 { .. } | LowRank(_)))
+        use CopyOp::{DequantBlock, DequantInt4, DequantMxfp4, LowRank};
+        matches!(self.op, Some(DequantBlock { .. } | DequantMxfp4 { .. } | DequantInt4 { .. } | LowRank(_)))
     }
 
     /// Bits of an element as offsets and strides count them.
     fn source_bits(&self) -> u64 {
         match self.op {
-            Some(CopyOp::DequantMxfp4 { .. }) => 4,
+            Some(CopyOp::DequantMxfp4 { .. } | CopyOp::DequantInt4 { .. }) => 4,
             _ => u64::from(self.from.bits()),
         }
     }

@@ -158,6 +158,9 @@ pub enum CopyOp {
     /// Two four-bit floats a byte, each 32 of them with a power-of-two scale in tensor `scale`. Offset and strides
     /// count the four-bit elements.
     DequantMxfp4 { scale: usize },
+    /// Eight four-bit integers an I32, offset by eight, each `group` of them with a value in the item's tensor `scale`.
+    /// Offset and strides count the four-bit elements.
+    DequantInt4 { scale: usize, group: u64 },
     /// A matrix with updates of low rank added.
     LowRank(LowRank),
 }

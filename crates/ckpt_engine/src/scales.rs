@@ -6,6 +6,7 @@ use crate::fill::Task;
 use crate::plan::CopyOp;
 use crate::read::Reader;
 use ckpt_tensor::dequant::{Block, Mxfp4, Target};
+use ckpt_tensor::int4::Int4;
 use ckpt_tensor::{BoxCopy, Dtype, Kernel, Op};
 
 /// Scales of one piece, from scale number `first` on; empty where none are needed.
@@ -34,6 +35,9 @@ impl Scales {
             Some(&CopyOp::DequantMxfp4 { scale }) => {
                 let group = |element: u64| element / Mxfp4::GROUP;
                 (scale, group(piece.source), group(last) - group(piece.source) + 1)
+            }
+            Some(&CopyOp::DequantInt4 { scale, group }) => {
+                (scale, piece.source / group, last / group - piece.source / group + 1)
             }
             _ => return Ok(Scales::default()),
         };
@@ -86,6 +90,9 @@ impl Scales {
             Some(&CopyOp::DequantBlock { block, columns, .. }) => {
                 let first_row = self.first / columns.div_ceil(block[1]);
                 Kernel::Block(Block { target: target()?, columns, block, scales: &self.values, first_row })
+            }
+            Some(&CopyOp::DequantInt4 { group, .. }) => {
+                Kernel::Int4(Int4 { target: target()?, group, scales: &self.values, first: self.first })
             }
             Some(CopyOp::DequantMxfp4 { .. }) => {
                 Kernel::Mxfp4(Mxfp4 { target: target()?, scales: &self.exponents, first: self.first })

@@ -117,6 +117,7 @@ fn lies() -> Vec<(&'static str, Value, &'static str)> {
         (form("/copies/0/strides"), json!([-6, 1]), "invalid value"),
         (form("/copies/0/op"), json!({"kind": "plus_two"}), "unknown variant `plus_two`"),
         (form("/copies/0/op"), json!({"kind": "dequant_mxfp4", "scale": 1}), "would need a cast"),
+        (form("/copies/0/op"), json!({"kind": "dequant_int4", "scale": 1, "group": 0}), "would need a cast"),
         (form("/copies/0/op"), json!({"kind": "dequant_block", "scale": 1, "block": [4, 2], "columns": 6}), "would need a cast"),
     ]
 }

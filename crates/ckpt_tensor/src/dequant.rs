@@ -34,7 +34,7 @@ impl Target {
     }
 
     /// Has `make` write the bfloat16 values from a given one on into the bytes that it gets.
-    fn fill(&self, target: &mut [u8], mut make: impl FnMut(usize, &mut [u8])) {
+    pub(crate) fn fill(&self, target: &mut [u8], mut make: impl FnMut(usize, &mut [u8])) {
         let Some(cast) = self.cast else { return make(0, target) };
         let mut buffer = [0u8; STEP * 2];
         for (at, part) in target.chunks_mut(STEP * self.size).enumerate() {

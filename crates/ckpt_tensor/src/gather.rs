@@ -65,6 +65,7 @@ fn run(kernel: &Kernel<'_>, window: Window<'_>, source: u64, count: usize, targe
         Kernel::Cast { run, from, .. } => run(&window.bytes[first * from..(first + count) * from], target),
         Kernel::Block(block) => block.run(source, &window.bytes[first..first + count], target),
         Kernel::Mxfp4(mx) => mx.run(source, window.origin, window.bytes, count, target),
+        Kernel::Int4(int4) => int4.run(source, window.origin, window.bytes, count, target),
     }
 }
 

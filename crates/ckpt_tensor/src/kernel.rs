@@ -3,6 +3,7 @@
 use crate::Dtype;
 use crate::cast::{CastFn, cast_fn};
 use crate::dequant::{Block, Mxfp4};
+use crate::int4::Int4;
 
 /// An operation before the cast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,7 @@ pub enum Kernel<'a> {
     Cast { run: CastFn, from: usize, to: usize },
     Block(Block<'a>),
     Mxfp4(Mxfp4<'a>),
+    Int4(Int4<'a>),
 }
 
 impl Kernel<'_> {
@@ -40,6 +42,7 @@ impl Kernel<'_> {
             Kernel::Cast { to, .. } => *to,
             Kernel::Block(block) => block.target.size,
             Kernel::Mxfp4(mx) => mx.target.size,
+            Kernel::Int4(int4) => int4.target.size,
         }
     }
 
@@ -49,7 +52,7 @@ impl Kernel<'_> {
             Kernel::Move { size } => *size as u64 * 8,
             Kernel::Cast { from, .. } => *from as u64 * 8,
             Kernel::Block(_) => 8,
-            Kernel::Mxfp4(_) => 4,
+            Kernel::Mxfp4(_) | Kernel::Int4(_) => 4,
         }
     }
 }

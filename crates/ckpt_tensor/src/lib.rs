@@ -8,6 +8,7 @@ pub mod cast;
 pub mod dequant;
 mod dtype;
 mod gather;
+pub mod int4;
 mod kernel;
 pub mod product;
 pub mod rounding;

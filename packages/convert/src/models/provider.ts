@@ -120,8 +120,11 @@ export function dtypeFields(dtype: TargetDtype): Fields {
   return { fp16: dtype === 'float16', bf16: dtype === 'bfloat16', params_dtype: named(`torch.${dtype}`) };
 }
 
+/** Provider classes that the Bridge derives from MLAModelProvider. */
+const LATENT = /^(MLA|KimiK25VL|KimiK3)ModelProvider$/;
+
 function ropeScaling(hf: HfConfig, rules: ConfigRules, target: Target): Fields {
-  const mla = /^(MLA|KimiK3)ModelProvider$/.test(rules.provider);
+  const mla = LATENT.test(rules.provider);
   const scaling = hf.map('rope_scaling');
   const type = scaling === null ? null : (scaling['type'] ?? scaling['rope_type'] ?? null);
   const fields: Fields = {};

@@ -18,6 +18,7 @@ import { glm4vMoe } from './families/glm4v.js';
 import { gptOss } from './families/gpt-oss.js';
 import { hunyuanV3 } from './families/hunyuan.js';
 import { kimiK3 } from './families/kimi-k3.js';
+import { kimiK25 } from './families/kimi-k2-5.js';
 import { llada } from './families/llada.js';
 import { llama } from './families/llama.js';
 import { llamaNemotron } from './families/llama-nemotron.js';
@@ -75,6 +76,7 @@ export const FAMILIES: readonly Family[] = [
   gptOss,
   kimiK2,
   kimiK3,
+  kimiK25,
   llada,
   llama,
   mimo,

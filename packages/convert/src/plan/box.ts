@@ -28,7 +28,9 @@ export type BoxOp<Source> =
       readonly rounded?: boolean;
     }
   /** Four-bit floats, two a byte and low half first, times a power of two for every 32; elements are the values. */
-  | { readonly kind: 'dequant_mxfp4'; readonly scale: Source };
+  | { readonly kind: 'dequant_mxfp4'; readonly scale: Source }
+  /** Four-bit integers, eight a word, times their group's scale, rounded to bfloat16; elements are the values. */
+  | { readonly kind: 'dequant_int4'; readonly scale: Source; readonly group: number };
 
 /** The part of a box inside the window [start, start + size), in the window's own coordinates; null when empty. */
 export function clip<Source>(

@@ -118,7 +118,7 @@ export function collectExport(input: ExportInput): Exported {
     const packed = `${name}_packed`;
     if (names?.has(name) !== false || !names.has(packed)) continue;
     beside.set(name, packed);
-    replaced.add(packed);
+    for (const stored of [packed, `${name}_shape`]) replaced.add(stored);
   }
   repeatEnds(input, registry, drafts);
   for (const name of incomplete) drafts.delete(name);
@@ -144,7 +144,7 @@ export function collectExport(input: ExportInput): Exported {
 }
 
 function isQuantised({ boxes }: Compiled): boolean {
-  return boxes.some(({ op }) => op?.kind === 'dequant_mxfp4' || op?.kind === 'dequant_block');
+  return boxes.some(({ op }) => op?.kind.startsWith('dequant_'));
 }
 
 /** The form that the original has; where it is quantised or unknown, the family's first. */

@@ -3,6 +3,7 @@ import type { KeptDtype, ModelDescription, Param } from '../megatron/model.js';
 import type { ConfigRules, DropRule, Family } from '../models/family.js';
 import type { Fields } from '../models/provider.js';
 import type { Target } from '../models/target.js';
+import { INT4 } from '../source/packed-integers.js';
 import type { SourceTensor } from '../source/tensor.js';
 import { Compiler } from './compiler.js';
 import { Dequantizer } from './dequantize.js';
@@ -46,7 +47,7 @@ export interface CollectInput {
   readonly block: BlockSize;
 }
 
-const CASTABLE = new Set(DTYPES.filter((row) => row.castable).map((row) => row.safetensors));
+const CASTABLE = new Set([...DTYPES.filter((row) => row.castable).map((row) => row.safetensors), INT4]);
 /** Integers are copied, never cast. */
 const INTEGERS: Readonly<Record<string, string>> = { int64: 'I64' };
 const TIED = 'embeddings are tied: Megatron reuses the word embeddings as the output layer';

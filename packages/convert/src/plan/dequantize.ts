@@ -1,4 +1,5 @@
 import { memo, NemotronError } from '@nemotron-convert/core';
+import { isPackedIntegers } from '../source/packed-integers.js';
 import type { SourceTensor } from '../source/tensor.js';
 import type { Box, BoxOp } from './box.js';
 import { type BlockSize, FLOAT8, isQuantised, PACKED, scaleTensor, scalingOf } from './scales.js';
@@ -30,11 +31,12 @@ export class Dequantizer {
    * absent, or when its shape does not fit.
    */
   dequantize(tensors: readonly SourceTensor[], boxes: readonly Box<number>[]): Dequantized {
-    if (!tensors.some(({ dtype }) => isQuantised(dtype))) return { tensors, boxes, scales: [] };
-    const out = tensors.map((tensor) => (tensor.dtype === PACKED ? bytesOf(tensor) : tensor));
+    if (!tensors.some((tensor) => isQuantised(tensor.dtype) || isPackedIntegers(tensor)))
+      return { tensors, boxes, scales: [] };
+    const out = tensors.map(storedAs);
     const scales: SourceTensor[] = [];
     const ops = tensors.map((tensor): Op | null => {
-      if (!isQuantised(tensor.dtype)) return null;
+      if (!isQuantised(tensor.dtype) && !isPackedIntegers(tensor)) return null;
       const { scale, op, stored } = this.#operation(tensor, out.length);
       out.push(stored);
       scales.push(scale);
@@ -51,6 +53,10 @@ export class Dequantizer {
   }
 
   #operation(tensor: SourceTensor, at: number): { scale: SourceTensor; stored: SourceTensor; op: Op } {
+    if (isPackedIntegers(tensor)) {
+      const { scale, group } = tensor;
+      return { scale, stored: scale, op: { kind: 'dequant_int4', scale: at, group } };
+    }
     if (tensor.dtype === FLOAT8) {
       const { tensor: scale, block, rounded } = scalingOf(tensor, this.#all, this.#block);
       const columns = tensor.shape[1] as number;
@@ -63,8 +69,10 @@ export class Dequantizer {
   }
 }
 
-/** The bytes of four-bit values, two of which a byte holds. */
-function bytesOf(tensor: SourceTensor): SourceTensor {
+/** What the source holds for a tensor: four-bit values are two a byte or eight a word. */
+function storedAs(tensor: SourceTensor): SourceTensor {
+  if (isPackedIntegers(tensor)) return tensor.packed;
+  if (tensor.dtype !== PACKED) return tensor;
   const [rows = 0, columns = 0] = tensor.shape;
   return { ...tensor, dtype: 'U8', shape: [rows, columns / 2] };
 }

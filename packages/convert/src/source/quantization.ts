@@ -7,7 +7,7 @@ const DEFAULT_BLOCK = [128, 128] as const;
 
 /**
  * Quantisation methods whose tensors are read, by what their configuration says: float8 with scales of one number, of one
- * a row or of one a block, and MXFP4. The rest is refused by name.
+ * a row or of one a block, MXFP4, and symmetric four-bit integers. The rest is refused by name.
  */
 const READABLE: Readonly<Record<string, (given: PyMap) => boolean>> = {
   fp8: () => true,
@@ -16,6 +16,7 @@ const READABLE: Readonly<Record<string, (given: PyMap) => boolean>> = {
   modelopt: ({ quant_algo: algorithm }) => MODELOPT.has(String(algorithm)),
   'compressed-tensors': (given) =>
     given['format'] === 'mxfp4-pack-quantized' ||
+    (given['format'] === 'pack-quantized' && groups(given).every(isInt4)) ||
     (FLOATS.has(String(given['format'])) && groups(given).every(isFloat8)),
 };
 const MODELOPT = new Set(['FP8', 'FP8_PER_CHANNEL_PER_TOKEN', 'FP8_PB_WO']);
@@ -32,6 +33,10 @@ function groups(given: PyMap): PyMap[] {
 
 function isFloat8(weights: PyMap): boolean {
   return weights['num_bits'] === 8n && weights['type'] === 'float' && weights['strategy'] !== 'group';
+}
+
+function isInt4(weights: PyMap): boolean {
+  return weights['num_bits'] === 4n && weights['type'] === 'int' && weights['symmetric'] !== false;
 }
 
 /** The extents of a block, as either kind of configuration spells them. */

@@ -12,6 +12,7 @@ import { gemma4Embedder, gemma4Vision } from './gemma4-vision.js';
 import { glm4vMoeVision } from './glm4v-vision.js';
 import { minimaxIndexers, minimaxPatchMerger, minimaxProjector, minimaxVision } from './minimax-vision.js';
 import { mistral3Projector } from './mistral3-projector.js';
+import { moonVit, moonVitMerger } from './moonvit.js';
 import { parakeet, parakeetProjector } from './parakeet.js';
 import { perceptionProjector, perceptionVision } from './perception.js';
 import { pixtralVision } from './pixtral.js';
@@ -51,6 +52,8 @@ const ENCODERS = {
   mistral3Projector,
   perceptionProjector,
   perceptionVision,
+  moonVit,
+  moonVitMerger,
   parakeet,
   parakeetProjector,
   pixtralVision,
