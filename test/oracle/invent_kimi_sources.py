@@ -156,10 +156,10 @@ EYE = dict(
 )
 REST = dict(media_placeholder_token_id=60, pad_token_id=2, ignore_index=-100, bos_token_id=0, eos_token_id=1, tie_word_embeddings=False, use_unified_vision_chunk=True, video_placeholder="<|kimi_k25_video_placeholder|>")
 
-# name: language model, vision model, the rest
+# name: language model, vision model, the rest, then generation_config.json
 SOURCES = {
     "kimi-k25-a": (dict(TEXT, quantization_config=INT4), EYE, REST),
-    "kimi-k25-b": (dict(TEXT, vocab_size=77, hidden_size=64, num_hidden_layers=2, first_k_dense_replace=0, num_attention_heads=4, num_key_value_heads=4, n_routed_experts=4, n_shared_experts=2, moe_intermediate_size=16, rope_scaling=None, routed_scaling_factor=1.5, n_group=2, topk_group=1), dict(EYE, vt_num_hidden_layers=1, vt_num_attention_heads=4, patch_size=4, merge_kernel_size=[1, 2], text_hidden_size=64), {}),
+    "kimi-k25-b": (dict(TEXT, vocab_size=77, hidden_size=64, num_hidden_layers=2, first_k_dense_replace=0, num_attention_heads=4, num_key_value_heads=4, n_routed_experts=4, n_shared_experts=2, moe_intermediate_size=16, rope_scaling=None, routed_scaling_factor=1.5, n_group=2, topk_group=1), dict(EYE, vt_num_hidden_layers=1, vt_num_attention_heads=4, patch_size=4, merge_kernel_size=[1, 2], text_hidden_size=64), {}, dict(eos_token_id=1, max_length=64, do_sample=True, temperature=0.6, top_p=0.95)),
 }
 
 
@@ -228,7 +228,7 @@ def packed(shape, generator):
     return {"packed": words, "scale": scales, "shape": torch.tensor(shape, dtype=torch.int32)}
 
 
-def make(folder, text, eye, rest):
+def make(folder, text, eye, rest, generation=None):
     generator = torch.Generator().manual_seed(zlib.crc32(os.path.basename(folder).encode()))
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
@@ -245,6 +245,9 @@ def make(folder, text, eye, rest):
     config = dict(architectures=["KimiK25ForConditionalGeneration"], auto_map=auto, model_type="kimi_k25", torch_dtype="bfloat16", text_config=text, vision_config=eye, **rest)
     with open(f"{folder}/config.json", "w") as file:
         json.dump(config, file, indent=1)
+    if generation is not None:
+        with open(f"{folder}/generation_config.json", "w") as file:
+            json.dump(generation, file)
     for name, code in {"configuration": CONFIGURATION, "modeling": MODEL}.items():
         with open(f"{folder}/{name}_kimi_k25.py", "w") as file:
             file.write(code)

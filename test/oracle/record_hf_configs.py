@@ -90,6 +90,15 @@ def generation():
     return sorted(GenerationConfig._get_default_generation_params())
 
 
+def generated():
+    """What a GenerationConfig prints that is made from nothing."""
+    if T.__version__.startswith("4"):
+        return {}
+    values = T.GenerationConfig().to_dict()
+    values.pop("transformers_version")
+    return keys(values)
+
+
 def held(config):
     """What an object prints: all its attributes, in transformers 5 declared fields and what was set beside them."""
     if not dataclasses.is_dataclass(config):
@@ -117,6 +126,7 @@ def main(target, path):
         "export const hfConfigs: HfConfigTable = {",
         f"  version: {literal(T.__version__)},",
         f"  forgotten: {literal(generation())},",
+        f"  generation: {literal(generated())},",
         "  classes: {",
     ]
     base = None

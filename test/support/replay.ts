@@ -8,6 +8,7 @@ const BYTES: Record<string, number> = {
   F32: 4,
   F8_E4M3: 1,
   U8: 1,
+  I32: 4,
   bfloat16: 2,
   float16: 2,
   float32: 4,
@@ -25,7 +26,7 @@ interface Copy {
   size: number[];
   offset: number;
   strides: number[];
-  op?: { kind: string; scale?: number; block?: readonly [number, number]; columns?: number };
+  op?: { kind: string; scale?: number; block?: readonly [number, number]; columns?: number; group?: number };
 }
 interface PlanLike {
   sources: readonly { path: string }[];
@@ -188,6 +189,15 @@ function operate(
     const exponent = load(op.scale ?? -1, Math.floor(element / 32)).value - 127;
     const magnitude = [0, 0.5, 1, 1.5, 2, 3, 4, 6][nibble & 7] ?? 0;
     return roundToBfloat16((nibble & 8 ? -1 : 1) * magnitude * 2 ** exponent);
+  }
+  if (op.kind === 'dequant_int4') {
+    const words = plan.tensors[position];
+    const file = files[words?.source ?? -1];
+    if (words === undefined || file === undefined) throw new Error('bad tensor');
+    const at = words.begin + 4 * Math.floor(element / 8);
+    const word = new DataView(file.buffer, file.byteOffset + at, 4).getUint32(0, true);
+    const factor = load(op.scale ?? -1, Math.floor(element / (op.group ?? 1))).value;
+    return roundToBfloat16((((word >>> (4 * (element % 8))) & 15) - 8) * factor);
   }
   const { value, dtype } = load(position, element);
   const bits = new Uint8Array(new Float32Array([value - 1]).buffer);

@@ -85,8 +85,8 @@ mod tests {
         let bytes = words(12);
         let scales = [0.5f32, 0.013, -1.0, 3e-3, 7.0, 1e-20, 250.0, 0.1];
         for (first, last) in [(0, 96), (1, 96), (12, 13), (11, 25), (35, 61), (24, 72)] {
-            for origin in [0u64, first as u64 & !1] {
-                let group = first as u64 / 12;
+            for origin in [0u64, first & !1] {
+                let group = first / 12;
                 let scales = &scales[group as usize..];
                 let target = Target::new(Dtype::F32).unwrap();
                 let int4 = Int4 { target, group: 12, scales, first: group };

@@ -28,6 +28,8 @@ export interface HfConfigTable {
   readonly version: string;
   /** Keys of config.json that no configuration keeps. */
   readonly forgotten: readonly string[];
+  /** What a GenerationConfig prints that is made from nothing; where no provider holds one, absent. */
+  readonly generation?: PyMap;
   readonly classes: Readonly<Record<string, HfConfigClass>>;
 }
 
@@ -98,6 +100,16 @@ export function underAllNames(hfClass: string, target: Target, given: PyMap): Py
     if (value !== undefined) out[real] = out[alias] = value;
   }
   return out;
+}
+
+/** A GenerationConfig as run_config.yaml prints it; `given` is generation_config.json. */
+export function generationObject(target: Target, given: PyMap): PyMap {
+  const { generation = {}, version } = TABLES[target];
+  return {
+    _call_: true,
+    _target_: 'transformers.generation.configuration_utils.GenerationConfig.from_dict',
+    config_dict: { ...generation, ...given, transformers_version: version, trust_remote_code: true },
+  };
 }
 
 /** What an object of the class holds when it is made from `given`. */

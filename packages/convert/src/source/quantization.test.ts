@@ -36,3 +36,19 @@ test('tells packed weights by their tensors when config.json is silent', () => {
     }),
   );
 });
+
+test('reads symmetric four-bit integers of compressed-tensors, also where the language model has them', () => {
+  const weights = { num_bits: 4n, type: 'int', symmetric: true, group_size: 32n };
+  const packed = (more = {}) =>
+    method('compressed-tensors', {
+      format: 'pack-quantized',
+      config_groups: { group_0: { weights: { ...weights, ...more } } },
+    });
+  expect(readQuantization('/m', packed(), none).block).toEqual([128, 128]);
+  expect(readQuantization('/m', { text_config: packed() }, none, 'text_config').block).toEqual([128, 128]);
+  for (const more of [{ num_bits: 8n }, { symmetric: false }, { type: 'float' }]) {
+    expect(() => readQuantization('/m', { text_config: packed(more) }, none, 'text_config')).toThrow(
+      expect.objectContaining({ code: 'SOURCE_QUANTIZED' }),
+    );
+  }
+});

@@ -1,9 +1,10 @@
 import { dirname } from 'node:path';
 import type { PyMap, PyValue } from '@nemotron-convert/core';
+import { readGenerationConfig } from '../../source/generation-config.js';
 import { remoteClassPath } from '../../source/remote-class.js';
 import type { Encoder, Family, WholeModel } from '../family.js';
 import { attribute, type HfConfig } from '../hf-config.js';
-import { attributes } from '../hf-object.js';
+import { attributes, generationObject } from '../hf-object.js';
 import type { Fields } from '../provider.js';
 import { named } from '../provider-values.js';
 import { endRows, ROTARY_BUFFERS, within } from '../rows.js';
@@ -66,13 +67,15 @@ function eye({ whole, target, modelId }: WholeModel): PyMap {
 }
 
 function fields(hf: HfConfig, model: WholeModel): Fields {
-  const { whole, modelId } = model;
+  const { whole, target, modelId } = model;
+  const generation = readGenerationConfig(dirname(whole.path));
   const placeholder = attribute(whole, 'media_placeholder_token_id', 163605n);
   return {
     ...experts(hf),
     moe_router_topk_scaling_factor: attribute(hf, 'routed_scaling_factor', 2.827),
     vision_config: eye(model),
     hf_model_path: modelId,
+    generation_config: generation === null ? null : generationObject(target, generation),
     bos_token_id: attribute(hf, 'bos_token_id', null),
     eos_token_id: attribute(hf, 'eos_token_id', null),
     image_token_id: placeholder,
