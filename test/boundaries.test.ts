@@ -19,7 +19,9 @@ const CRATES: Record<string, readonly string[]> = {
   ckpt_torch_dist: [],
   ckpt_cuda: ['ckpt_tensor'],
   ckpt_engine: ['ckpt_cuda', 'ckpt_safetensors', 'ckpt_tensor', 'ckpt_torch_dist'],
-  ckpt_node: ['ckpt_engine', 'ckpt_safetensors', 'ckpt_tensor', 'ckpt_torch_dist'],
+  ckpt_calls: ['ckpt_engine', 'ckpt_safetensors', 'ckpt_tensor'],
+  ckpt_node: ['ckpt_calls'],
+  ckpt_wasm: ['ckpt_calls'],
 };
 
 function sources(dir: string, ending: string): string[] {

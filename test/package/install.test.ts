@@ -88,14 +88,25 @@ test('the packed packages convert, without cargo, git or a shell', async () => {
   expect(nemotron(['steps', 'list']).stdout).toContain('env/env_toml');
 });
 
-test('without the addon the command says which package is missing, and how to get it', () => {
+test('without the addon WebAssembly takes its place; without both the command says how to get it', () => {
   const scope = join(app, 'node_modules/@nemotron-convert');
   const [addon] = execFileSync('ls', [scope], { encoding: 'utf8' }).match(/native-\S+/) ?? [''];
+  const wasm = join(scope, 'native/wasm');
   const kept = join(dir, 'kept');
-  cpSync(join(scope, addon), kept, { recursive: true });
-  rmSync(join(scope, addon), { recursive: true });
+  const move = (from: string, to: string) => {
+    cpSync(from, to, { recursive: true });
+    rmSync(from, { recursive: true });
+  };
+  move(join(scope, addon), join(kept, 'addon'));
+  const fallback = nemotron(['inspect', source]);
+  move(wasm, join(kept, 'wasm'));
   const { status, stderr } = nemotron(['inspect', source]);
-  cpSync(kept, join(scope, addon), { recursive: true });
+  move(join(kept, 'addon'), join(scope, addon));
+  move(join(kept, 'wasm'), wasm);
+
+  expect(fallback.status, fallback.stderr).toBe(0);
+  expect(fallback.stderr).toMatch(/^note: the WebAssembly engine works, no native binding for \S+, expected/);
+  expect(fallback.stdout).toBe(nemotron(['inspect', source]).stdout);
   expect(status).toBe(1);
   expect(stderr).toContain('error[E0102]');
   expect(stderr).toContain(`npm install @nemotron-convert/${addon}@`);

@@ -1,5 +1,3 @@
-use cudarc::driver::DriverError;
-
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the NVIDIA driver library (libcuda) is not installed")]
@@ -12,8 +10,9 @@ pub enum Error {
     TooLarge { what: &'static str, needed: usize, capacity: usize },
 }
 
+#[cfg(not(target_family = "wasm"))]
 impl Error {
-    pub(crate) fn driver(call: &'static str) -> impl FnOnce(DriverError) -> Error {
+    pub(crate) fn driver(call: &'static str) -> impl FnOnce(cudarc::driver::DriverError) -> Error {
         move |error| {
             let name = format!("{:?}", error.0);
             let message = match error.error_string() {

@@ -1,7 +1,6 @@
 //! A box copy with its conversion, and the form in which the kernel takes it.
 
 use ckpt_tensor::{BoxCopy, Dtype, Window};
-use cudarc::driver::DeviceRepr;
 
 /// Axes that the kernel has room for; merged boxes of checkpoints have at most five.
 pub const MAX_AXES: usize = 8;
@@ -60,8 +59,9 @@ pub(crate) struct Params {
     axis: [Axis; MAX_AXES],
 }
 
+#[cfg(not(target_family = "wasm"))]
 // SAFETY: the layout is C's and equals that of the kernel's parameter.
-unsafe impl DeviceRepr for Params {}
+unsafe impl cudarc::driver::DeviceRepr for Params {}
 
 impl Job<'_> {
     /// `None` when the kernel has no form for it.

@@ -5,6 +5,7 @@
 use crate::Error;
 use crate::check::{Checked, check};
 use crate::fill::Filler;
+use crate::machine::HAS_THREADS;
 use crate::plan::{
     Container, Copy, Form, Item, Key, MetadataFile, Plan, SourceFile, SourceTensor, TargetFile, TensorItem,
 };
@@ -155,6 +156,9 @@ impl Files {
 
     /// The header of every tensor item, in the order of `storage`, read on all cores.
     fn headers(&self, storage: &[StorageEntry]) -> Result<Vec<Option<ItemHeader>>, Error> {
+        if !HAS_THREADS {
+            return storage.iter().map(|entry| self.header(entry)).collect();
+        }
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let share = storage.len().div_ceil(threads).max(1);
         let parts: Vec<Result<Vec<_>, Error>> = thread::scope(|scope| {
@@ -220,8 +224,10 @@ impl<'a> Ends<'a> {
 impl ReadAt for Ends<'_> {
     fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
         for (from, bytes) in [&self.head, &self.tail] {
-            let Some(skip) = position.checked_sub(*from) else { continue };
-            if let Some(part) = bytes.get(skip as usize..).and_then(|rest| rest.get(..buffer.len())) {
+            let Some(skip) = position.checked_sub(*from).and_then(|skip| usize::try_from(skip).ok()) else {
+                continue;
+            };
+            if let Some(part) = bytes.get(skip..).and_then(|rest| rest.get(..buffer.len())) {
                 buffer.copy_from_slice(part);
                 return Ok(());
             }

@@ -81,7 +81,7 @@ impl Disk for SystemDisk {
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        // Windows has no such call, and no handle of a folder that it could be made on.
+        // Windows and WASI have no such call that a folder's handle could be made for.
         if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
     }
 }
@@ -187,5 +187,13 @@ mod system {
     #[cfg(windows)]
     pub fn write(file: &File, bytes: &[u8], position: u64, _mode: WriteMode) -> io::Result<usize> {
         std::os::windows::fs::FileExt::seek_write(file, bytes, position)
+    }
+
+    /// There are no threads that could move the file's position between the two calls.
+    #[cfg(target_os = "wasi")]
+    pub fn write(mut file: &File, bytes: &[u8], position: u64, _mode: WriteMode) -> io::Result<usize> {
+        use std::io::{Seek, SeekFrom, Write};
+        file.seek(SeekFrom::Start(position))?;
+        file.write(bytes)
     }
 }

@@ -1,4 +1,3 @@
-use rustix::io::Errno;
 use serde_json::{Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -44,10 +43,10 @@ impl Error {
                 io::ErrorKind::NotFound => "SOURCE_MISSING",
                 _ => "READ_FAILED",
             },
-            Error::Write { source, .. } => match Errno::from_io_error(source) {
-                Some(Errno::NOSPC | Errno::DQUOT) => "DISK_FULL",
-                Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => "TARGET_PERMISSION",
-                Some(Errno::NOTDIR | Errno::EXIST) => "TARGET_NOT_DIRECTORY",
+            Error::Write { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "DISK_FULL",
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "TARGET_PERMISSION",
+                io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "TARGET_NOT_DIRECTORY",
                 _ => "WRITE_FAILED",
             },
         }

@@ -241,8 +241,9 @@ fn add(op: &LowRank, update: &Update, range: &Range<u64>, held: Rounding, work: 
     let whole = (STRIP / columns).max(STRIP_ROWS);
     let mut at = 0;
     while at < values.len() {
-        let column = (range.start as usize + at) % columns;
-        let row = (range.start as usize + at) / columns - range.start as usize / columns;
+        let element = range.start + at as u64;
+        let column = (element % op.columns) as usize;
+        let row = (element / op.columns - range.start / op.columns) as usize;
         let rest = values.len() - at;
         let (rows, width) = match rest / columns {
             full if column == 0 && full > 0 => (full.min(whole), columns),

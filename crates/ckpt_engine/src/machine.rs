@@ -4,6 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// WebAssembly has one thread.
+pub const HAS_THREADS: bool = !cfg!(target_family = "wasm");
+
 /// Bytes of buffers when nobody says otherwise.
 const BUFFERS: u64 = 256 << 20;
 /// The part of a container's memory that buffers may take.

@@ -20,7 +20,8 @@ impl Norms {
 
     /// Adds the elements from number `begin` on: whole rows, or a part of one that begins at a multiple of the lanes.
     pub fn add(&mut self, begin: u64, values: &[f32]) {
-        let (row, column) = (begin as usize / self.columns, begin as usize % self.columns);
+        let columns = self.columns as u64;
+        let (row, column) = ((begin / columns) as usize, (begin % columns) as usize);
         if column > 0 {
             return self.add_row(row, column, values);
         }

@@ -4,15 +4,15 @@ use crate::Error;
 use crate::checkpoint::Checkpoint;
 use crate::fill::Filler;
 use crate::layout::{Placed, item_archive};
+use crate::machine::HAS_THREADS;
 use crate::plan::{Item, Plan, TensorItem};
 use crate::run::Prepared;
 use ckpt_safetensors::{ReadMode, Source};
-use ckpt_torch_dist::{Globals, ItemHeader, StorageEntry, load_object};
+use ckpt_torch_dist::{Globals, ItemHeader, ReadAt, StorageEntry, load_object};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -302,27 +302,32 @@ pub(crate) fn each(
 ) -> Result<(), Error> {
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
-    thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, count.max(1)) {
-            scope.spawn(|| {
-                let mut buffer = vec![0; 2 * TILE];
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let failure_seen = || failure.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-                    if at >= count || failure_seen() {
-                        return;
-                    }
-                    let result = if stop.load(Ordering::Relaxed) {
-                        Err(Error::Interrupted { done: at as u64, total: count as u64 })
-                    } else {
-                        work(at, &mut buffer)
-                    };
-                    if let Err(error) = result {
-                        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                    }
-                }
-            });
+    let one = || {
+        let mut buffer = vec![0; 2 * TILE];
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let failure_seen = || failure.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+            if at >= count || failure_seen() {
+                return;
+            }
+            let result = if stop.load(Ordering::Relaxed) {
+                Err(Error::Interrupted { done: at as u64, total: count as u64 })
+            } else {
+                work(at, &mut buffer)
+            };
+            if let Err(error) = result {
+                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
         }
-    });
+    };
+    if HAS_THREADS {
+        thread::scope(|scope| {
+            for _ in 0..threads.clamp(1, count.max(1)) {
+                scope.spawn(one);
+            }
+        });
+    } else {
+        one();
+    }
     failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }

@@ -10,6 +10,7 @@ use crate::fill::Filler;
 use crate::journal::{Journal, Resumed, SegmentRecord};
 use crate::layout::{FileLayout, Layout};
 use crate::low_rank;
+use crate::machine::HAS_THREADS;
 use crate::plan::Item;
 use crate::ready::{Split, split};
 use crate::run::{Control, Options, Prepared, Progress};
@@ -138,29 +139,17 @@ impl<'a> Workers<'a> {
     /// Fills and writes all segments; the calling thread reports progress meanwhile.
     pub fn run(&self, control: &mut Control) -> Result<Done, Error> {
         let stop = control.stop;
-        let watcher = thread::current();
-        let left = AtomicUsize::new(self.threads);
-        thread::scope(|scope| {
-            let left = &left;
-            let work = |number| {
-                let watcher = watcher.clone();
-                move || {
-                    let _guard = OnPanic(self);
-                    self.work(number, stop);
-                    left.fetch_sub(1, Ordering::SeqCst);
-                    watcher.unpark();
-                }
-            };
-            let workers: Vec<_> = (0..self.threads).map(|number| scope.spawn(work(number))).collect();
-            while workers.iter().any(|worker| !worker.is_finished()) {
-                // A worker that has woken this thread may take a moment more to end.
-                thread::park_timeout(if left.load(Ordering::SeqCst) == 0 { MOMENT } else { TICK });
-                (control.on_progress)(self.progress());
-                if let Err(error) = self.flush(false) {
-                    self.fail(error);
-                }
+        let watch = &mut || {
+            (control.on_progress)(self.progress());
+            if let Err(error) = self.flush(false) {
+                self.fail(error);
             }
-        });
+        };
+        if HAS_THREADS {
+            self.run_threads(stop, watch);
+        } else {
+            self.work(0, stop, watch);
+        }
         if let Some(failure) = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // What was finished before is kept for the next run; the failure itself is the one to tell.
             let _ = self.flush(true);
@@ -188,6 +177,30 @@ impl<'a> Workers<'a> {
         self.journal.as_ref().map_or(Ok(()), Journal::finish)
     }
 
+    /// Calls `watch` while the workers work.
+    fn run_threads(&self, stop: &AtomicBool, watch: &mut dyn FnMut()) {
+        let watcher = thread::current();
+        let left = AtomicUsize::new(self.threads);
+        thread::scope(|scope| {
+            let left = &left;
+            let work = |number| {
+                let watcher = watcher.clone();
+                move || {
+                    let _guard = OnPanic(self);
+                    self.work(number, stop, &mut || {});
+                    left.fetch_sub(1, Ordering::SeqCst);
+                    watcher.unpark();
+                }
+            };
+            let workers: Vec<_> = (0..self.threads).map(|number| scope.spawn(work(number))).collect();
+            while workers.iter().any(|worker| !worker.is_finished()) {
+                // A worker that has woken this thread may take a moment more to end.
+                thread::park_timeout(if left.load(Ordering::SeqCst) == 0 { MOMENT } else { TICK });
+                watch();
+            }
+        });
+    }
+
     fn flush(&self, now: bool) -> Result<(), Error> {
         match &self.journal {
             Some(journal) => journal.flush(self.writers.iter().flatten(), now),
@@ -208,7 +221,8 @@ impl<'a> Workers<'a> {
         Progress { done: self.done.load(Ordering::Relaxed), total: self.total, key }
     }
 
-    fn work(&self, number: usize, stop: &AtomicBool) {
+    /// One worker, which calls `after` behind every segment.
+    fn work(&self, number: usize, stop: &AtomicBool, after: &mut dyn FnMut()) {
         let scratch = self.segment / SCRATCH_PART;
         let lane = match self.backend.lane(number, scratch, self.segment) {
             Ok(lane) => lane,
@@ -225,6 +239,7 @@ impl<'a> Workers<'a> {
             if let Err(error) = self.write(segment, &mut filler, &mut archives, &mut buffer, stop) {
                 break Err(error);
             }
+            after();
         };
         self.bytes_read.fetch_add(filler.reader.bytes_read, Ordering::Relaxed);
         self.direct_refused.fetch_or(filler.reader.direct_refused, Ordering::Relaxed);
@@ -353,6 +368,9 @@ pub fn buffer_bytes(checked: &Checked, layout: &Layout, threads: Option<usize>, 
 /// Workers wait for the disk most of the time, so there are more of them than cores; the budget pays for each.
 fn threads(chosen: Option<usize>, memory: usize, each: usize) -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
+    if !HAS_THREADS {
+        return 1;
+    }
     let wanted = chosen.unwrap_or((2 * cores).clamp(3, MOST_THREADS));
     wanted.min(memory / each)
 }

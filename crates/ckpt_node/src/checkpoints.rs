@@ -1,16 +1,10 @@
 //! Calls that read checkpoints.
 
 use crate::calls::BindingPlan;
-use crate::settle::on_thread;
-use ckpt_engine::{Checkpoint, Depth, Error, Findings, Stats, source_tensor_stats, tensor_stats};
-use ckpt_engine::{verify_against, verify_files, verify_structure, verify_written};
+use crate::settle::{on_thread, stopped_by};
 use napi::bindgen_prelude::{AbortSignal, Env, Object};
 use napi_derive::napi;
-use serde_json::{Value, json};
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::available_parallelism;
 
 /// Verifies the checkpoint in an iteration directory: by its own structure, or against a plan. Resolves to JSON.
 #[napi(
@@ -27,15 +21,8 @@ pub fn verify_checkpoint<'env>(
 ) -> napi::Result<Object<'env>> {
     let stop = stopped_by(signal);
     let plan = plan.map(|plan| Arc::clone(plan));
-    let depth = if sampled == Some(true) { Depth::Sampled } else { Depth::Full };
     on_thread(env, move || {
-        let threads = available_parallelism().map_or(1, usize::from);
-        let checkpoint = Checkpoint::open(Path::new(&dir))?;
-        let findings = match plan {
-            None => verify_structure(&checkpoint, payloads, threads, &stop)?,
-            Some(plan) => verify_against(&checkpoint, &plan, depth, threads, &stop)?,
-        };
-        Ok(report(findings))
+        ckpt_calls::verify_checkpoint(&dir, payloads, plan.as_deref(), sampled == Some(true), &stop)
     })
 }
 
@@ -54,35 +41,13 @@ pub fn verify_plan_files<'env>(
 ) -> napi::Result<Object<'env>> {
     let stop = stopped_by(signal);
     let plan = Arc::clone(plan);
-    on_thread(env, move || {
-        let threads = available_parallelism().map_or(1, usize::from);
-        Ok(report(verify_files(&plan, Path::new(&root), payloads, threads, &stop)?))
-    })
-}
-
-fn stopped_by(signal: Option<AbortSignal>) -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    if let Some(signal) = signal {
-        let stop = Arc::clone(&stop);
-        signal.on_abort(move || stop.store(true, Ordering::Relaxed));
-    }
-    stop
-}
-
-fn report(findings: Findings) -> String {
-    let Findings { tensors, objects, items, bytes, faults } = findings;
-    json!({ "tensors": tensors, "objects": objects, "items": items, "bytes": bytes, "faults": faults })
-        .to_string()
+    on_thread(env, move || ckpt_calls::verify_plan_files(&plan, &root, payloads, &stop))
 }
 
 /// A checkpoint as a plan that reads it, without what has a key under `prefixes`. Resolves to JSON.
 #[napi(ts_return_type = "Promise<string>")]
 pub fn checkpoint_plan(env: &Env, dir: String, prefixes: Vec<String>) -> napi::Result<Object<'_>> {
-    on_thread(env, move || {
-        let keep = |key: &str| !prefixes.iter().any(|prefix| key.starts_with(prefix));
-        let checkpoint = Checkpoint::open_where(Path::new(&dir), &keep)?;
-        Ok(serde_json::to_string(checkpoint.plan()).map_err(|error| Error::Plan(error.to_string()))?)
-    })
+    on_thread(env, move || ckpt_calls::checkpoint_plan(&dir, &prefixes))
 }
 
 /// Verifies what was written of a plan under `root`: the index whole, data files by samples. Resolves to JSON.
@@ -93,87 +58,29 @@ pub fn verify_written_plan<'env>(
     root: String,
 ) -> napi::Result<Object<'env>> {
     let plan = Arc::clone(plan);
-    on_thread(env, move || Ok(report(verify_written(&plan, Path::new(&root))?)))
+    on_thread(env, move || ckpt_calls::verify_written_plan(&plan, &root))
 }
 
 /// What a checkpoint holds: tensors with their chunks, objects, files. Resolves to JSON.
 #[napi(ts_return_type = "Promise<string>")]
 pub fn inspect_checkpoint(env: &Env, dir: String) -> napi::Result<Object<'_>> {
-    on_thread(env, move || {
-        let checkpoint = Checkpoint::open(Path::new(&dir))?;
-        let tensors: Vec<Value> = checkpoint
-            .metadata
-            .tensors
-            .iter()
-            .map(|tensor| {
-                let chunks: Vec<Value> =
-                    tensor.chunks.iter().map(|chunk| json!([chunk.offsets, chunk.sizes])).collect();
-                json!({
-                    "key": tensor.key,
-                    "dtype": tensor.dtype.name(),
-                    "shape": tensor.shape,
-                    "chunks": chunks,
-                })
-            })
-            .collect();
-        let storage: Vec<Value> = checkpoint
-            .metadata
-            .storage
-            .iter()
-            .map(|entry| json!([entry.key, entry.offset, entry.relative_path, entry.position, entry.length]))
-            .collect();
-        Ok(json!({ "tensors": tensors, "objects": checkpoint.metadata.bytes, "storage": storage })
-            .to_string())
-    })
+    on_thread(env, move || ckpt_calls::inspect_checkpoint(&dir))
 }
 
 /// The tensors among `keys` that have elements which bfloat16 could not hold. Resolves to a JSON list.
 #[napi(ts_return_type = "Promise<string>")]
 pub fn beyond_bfloat16(env: &Env, dir: String, keys: Vec<String>) -> napi::Result<Object<'_>> {
-    on_thread(env, move || {
-        let checkpoint =
-            Checkpoint::open_where(Path::new(&dir), &|key| keys.iter().any(|known| known == key))?;
-        let mut beyond = Vec::new();
-        for key in &keys {
-            let at = checkpoint.find(key).ok_or_else(|| no_tensor(&checkpoint, key))?;
-            if tensor_stats(&checkpoint, at)?.floats.is_some_and(|floats| floats.beyond_bfloat16 > 0) {
-                beyond.push(key);
-            }
-        }
-        Ok(json!(beyond).to_string())
-    })
-}
-
-fn no_tensor(checkpoint: &Checkpoint, key: &str) -> Error {
-    Error::Checkpoint { path: checkpoint.dir().to_path_buf(), fault: format!("no tensor {key}") }
+    on_thread(env, move || ckpt_calls::beyond_bfloat16(&dir, &keys))
 }
 
 /// Hash and figures of one tensor. Resolves to JSON.
 #[napi(ts_return_type = "Promise<string>")]
 pub fn inspect_tensor(env: &Env, dir: String, key: String) -> napi::Result<Object<'_>> {
-    on_thread(env, move || {
-        let checkpoint = Checkpoint::open(Path::new(&dir))?;
-        let at = checkpoint.find(&key).ok_or_else(|| no_tensor(&checkpoint, &key))?;
-        Ok(stats_json(tensor_stats(&checkpoint, at)?))
-    })
+    on_thread(env, move || ckpt_calls::inspect_tensor(&dir, &key))
 }
 
 /// Hash and figures of one tensor of a safetensors file. Resolves to JSON.
 #[napi(ts_return_type = "Promise<string>")]
 pub fn inspect_source_tensor(env: &Env, path: String, name: String) -> napi::Result<Object<'_>> {
-    on_thread(env, move || Ok(stats_json(source_tensor_stats(Path::new(&path), &name)?)))
-}
-
-fn stats_json(stats: Stats) -> String {
-    let floats = stats.floats.map(|floats| {
-        // JSON has no infinities; their count tells of them.
-        json!({
-            "min": floats.min,
-            "max": floats.max,
-            "mean": floats.mean,
-            "nans": floats.nans,
-            "infinities": floats.infinities,
-        })
-    });
-    json!({ "sha256": stats.sha256, "elements": stats.elements, "floats": floats }).to_string()
+    on_thread(env, move || ckpt_calls::inspect_source_tensor(&path, &name))
 }

@@ -5,6 +5,5 @@
 
 mod calls;
 mod checkpoints;
-mod error;
 mod options;
 mod settle;

@@ -1,9 +1,6 @@
 //! What JavaScript asks an execution for.
 
-use crate::error::Failure;
-use ckpt_engine::{Compute, JournalOptions, ReadMode, Sharing, WriteMode, default_memory};
 use napi_derive::napi;
-use std::path::PathBuf;
 
 #[napi(object)]
 pub struct BindingExecuteOptions {
@@ -27,58 +24,37 @@ pub struct BindingExecuteOptions {
     pub ready: Option<Vec<u32>>,
 }
 
-impl BindingExecuteOptions {
-    pub fn into_engine(self) -> napi::Result<ckpt_engine::Options> {
-        let read_mode = match self.read_mode.as_deref() {
-            None | Some("auto") => ReadMode::Auto,
-            Some("pread") => ReadMode::Pread,
-            Some("mmap") => ReadMode::Mmap,
-            Some("direct") => ReadMode::Direct,
-            Some(other) => return Err(unknown("readMode", other, "auto, pread, direct, mmap")),
-        };
-        let write_mode = match self.write_mode.as_deref() {
-            None | Some("auto") => None,
-            Some("direct") => Some(WriteMode::Direct),
-            Some("dontcache") => Some(WriteMode::DontCache),
-            Some("buffered") => Some(WriteMode::Buffered),
-            Some(other) => return Err(unknown("writeMode", other, "auto, direct, dontcache, buffered")),
-        };
-        let sharing = match self.zero_copy.as_deref() {
-            None | Some("off") => None,
-            Some("clone") => Some(Sharing::Clone),
-            Some("copy_file_range") => Some(Sharing::CopyRange),
-            Some(other) => return Err(unknown("zeroCopy", other, "off, clone, copy_file_range")),
-        };
-        let compute = match self.compute.as_deref() {
-            None | Some("cpu") => Compute::Cpu,
-            Some("auto") => Compute::Auto,
-            Some(other) => {
-                Compute::Cuda(ordinals(other).ok_or_else(|| unknown("compute", other, "cpu, auto, cuda:N"))?)
-            }
-        };
-        Ok(ckpt_engine::Options {
-            compute,
-            root: PathBuf::from(self.root),
-            rank: self.rank,
-            threads: self.threads.map(|threads| threads as usize),
-            memory: self.memory.map_or_else(default_memory, |bytes| bytes as usize),
+impl From<BindingExecuteOptions> for ckpt_calls::ExecuteOptions {
+    fn from(options: BindingExecuteOptions) -> Self {
+        let BindingExecuteOptions {
+            root,
+            rank,
+            threads,
+            memory,
             read_mode,
             write_mode,
-            sharing,
-            sync: self.sync.unwrap_or(true),
-            journal: self.journal.zip(self.digest).map(|(path, digest)| JournalOptions { path, digest }),
-            ready: self.ready.map(|ready| ready.into_iter().map(|number| number as usize).collect()),
-        })
+            zero_copy,
+            compute,
+            sync,
+            journal,
+            digest,
+            ready,
+        } = options;
+        ckpt_calls::ExecuteOptions {
+            root,
+            rank,
+            threads,
+            memory,
+            read_mode,
+            write_mode,
+            zero_copy,
+            compute,
+            sync,
+            journal,
+            digest,
+            ready,
+        }
     }
-}
-
-/// The numbers of `cuda:0,1`.
-fn ordinals(text: &str) -> Option<Vec<usize>> {
-    text.strip_prefix("cuda:")?.split(',').map(|number| number.parse().ok()).collect()
-}
-
-fn unknown(option: &str, found: &str, choices: &str) -> napi::Error {
-    Failure::option(option, found, choices).into_napi()
 }
 
 #[napi(object)]

@@ -1,8 +1,10 @@
 //! A promise settled from a thread of its own.
 
-use crate::error::Failure;
-use napi::bindgen_prelude::{Env, Object, ToNapiValue};
+use ckpt_calls::Failure;
+use napi::bindgen_prelude::{AbortSignal, Env, Object, ToNapiValue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// Runs `work` on a new thread and settles a promise with the text that it returns.
@@ -24,15 +26,29 @@ pub fn settle<'env, T: Send + 'static, V: ToNapiValue + 'static>(
     thread::Builder::new().name("nemotron".into()).spawn(move || {
         match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok(value)) => deferred.resolve(move |_| convert(value)),
-            Ok(Err(failure)) => deferred.reject(failure.into_napi()),
+            Ok(Err(failure)) => deferred.reject(error(failure)),
             Err(panic) => {
                 let text = panic
                     .downcast_ref::<String>()
                     .map(String::as_str)
                     .or(panic.downcast_ref::<&str>().copied());
-                deferred.reject(Failure::internal(text.unwrap_or("the engine panicked")).into_napi());
+                deferred.reject(error(Failure::internal(text.unwrap_or("the engine panicked"))));
             }
         }
     })?;
     Ok(promise)
+}
+
+fn error(failure: Failure) -> napi::Error {
+    napi::Error::from_reason(failure.into_text())
+}
+
+/// A flag that is set once the signal fires.
+pub fn stopped_by(signal: Option<AbortSignal>) -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    if let Some(signal) = signal {
+        let stop = Arc::clone(&stop);
+        signal.on_abort(move || stop.store(true, Ordering::Relaxed));
+    }
+    stop
 }

@@ -64,7 +64,8 @@ impl BoxCopy {
     /// Cuts the box along one axis into pieces of at most `step` indices.
     pub fn split(&self, axis: usize, step: u64) -> impl Iterator<Item = BoxCopy> + '_ {
         let dim = self.dims[axis];
-        (0..dim.count).step_by(step.max(1) as usize).map(move |first| {
+        let stride = usize::try_from(step.max(1)).unwrap_or(usize::MAX);
+        (0..dim.count).step_by(stride).map(move |first| {
             let mut dims = self.dims.clone();
             dims[axis].count = step.min(dim.count - first);
             BoxCopy {

@@ -40,3 +40,14 @@ impl ReadAt for File {
         Ok(())
     }
 }
+
+#[cfg(target_os = "wasi")]
+impl ReadAt for File {
+    /// There are no threads that could move the file's position between the two calls.
+    fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
+        use std::io::{Read, Seek, SeekFrom};
+        let mut file = self;
+        file.seek(SeekFrom::Start(position))?;
+        file.read_exact(buffer)
+    }
+}

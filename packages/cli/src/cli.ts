@@ -1,10 +1,11 @@
+import { withEngine } from './engine.js';
 import type { Io } from './io.js';
 import { runCommand } from './program.js';
 
 /** Runs a command line and returns its exit code; errors are printed to the error output. */
 export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   try {
-    return await runCommand(argv, io);
+    return await withEngine(io, () => runCommand(argv, io));
   } catch (error) {
     const { errorJson, errorText, exitCode } = await import('./render/error.js');
     const { paint } = await import('./render/color.js');

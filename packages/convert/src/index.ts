@@ -1,6 +1,13 @@
 export type { OnProgress, ProgressEvent } from '@nemotron-convert/core';
 export { type EventStream, NemotronError, streamEvents } from '@nemotron-convert/core';
-export { requireEngine, type TensorStats } from '@nemotron-convert/native';
+export {
+  ENGINE_CHANNEL,
+  type EngineChoice,
+  type EngineEvent,
+  requireEngine,
+  type TensorStats,
+  useEngine,
+} from '@nemotron-convert/native';
 export { findAdapter } from './adapter/find.js';
 export type { ExportOptions } from './export-options.js';
 export type {

@@ -1,6 +1,9 @@
+import { channel } from 'node:diagnostics_channel';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { NemotronError } from '@nemotron-convert/core';
 import { libcOf, platformOf } from './platform.js';
+import { WASM_FILE, wasmBinding } from './wasm/fallback.js';
 
 declare const held: unique symbol;
 
@@ -11,12 +14,13 @@ export interface BindingPlan {
 
 /** What the native addon exports; JSON strings in and out, but for handles of plans. */
 export interface Binding {
+  readonly engine: 'native' | 'wasm';
   inspect(paths: string[]): Promise<string>;
   loadPlan(plan: Buffer): Promise<BindingPlan>;
-  planFiles(plan: BindingPlan): string;
+  planFiles(plan: BindingPlan): string | Promise<string>;
   canCloneInto(paths: string[], folder: string): boolean;
   verifyWrittenPlan(plan: BindingPlan, root: string): Promise<string>;
-  planMemory(plan: BindingPlan, threads: number | null, memory: number | null): number;
+  planMemory(plan: BindingPlan, threads: number | null, memory: number | null): number | Promise<number>;
   indexPlan(plan: BindingPlan, root: string, sync: boolean): Promise<string>;
   hashWholeFiles(paths: string[]): Promise<string>;
   syncAllOf(files: string[], folders: string[]): Promise<string>;
@@ -67,18 +71,66 @@ export interface BindingProgress {
   key?: string | null;
 }
 
-let loaded: Binding | undefined;
+/** `auto` is the addon, or WebAssembly where none fits. */
+export type EngineChoice = 'auto' | 'native' | 'wasm';
 
-/** Loads the addon on first use. Throws NATIVE_MISSING, naming the platform and its package, when there is none. */
+/** What the channel `nemotron-convert:engine` of node:diagnostics_channel tells when WebAssembly takes the addon's place. */
+export interface EngineEvent {
+  readonly engine: 'wasm';
+  readonly message: string;
+}
+
+export const ENGINE_CHANNEL = 'nemotron-convert:engine';
+
+let loaded: Binding | undefined;
+let wanted: EngineChoice = 'auto';
+
+/** Chooses the engine of this process, before anything has used it. */
+export function useEngine(choice: EngineChoice): void {
+  if (choice !== wanted) loaded = undefined;
+  wanted = choice;
+}
+
+/**
+ * Loads the engine on first use; when it is WebAssembly, says so on the channel, once. Throws NATIVE_MISSING, naming the
+ * platform and its package, when there is none.
+ */
 export function binding(): Binding {
-  loaded ??= loadBinding(() => createRequire(import.meta.url)('../binding/index.cjs'));
+  loaded ??= chooseBinding(wanted);
   return loaded;
+}
+
+function chooseBinding(choice: EngineChoice): Binding {
+  const addon = () => loadBinding(() => createRequire(import.meta.url)('../binding/index.cjs'));
+  if (choice === 'native') return addon();
+  if (choice === 'wasm') return fallback('as it was asked for');
+  try {
+    return addon();
+  } catch (error) {
+    if (!existsSync(WASM_FILE)) throw error;
+    return fallback((error as Error).message.split(':')[0] ?? '');
+  }
+}
+
+function fallback(why: string): Binding {
+  if (!existsSync(WASM_FILE)) {
+    throw new NemotronError('NATIVE_MISSING', `the WebAssembly engine is not at ${WASM_FILE}`, {
+      facts: { path: WASM_FILE },
+      hint: 'install the package again: the file is part of it',
+    });
+  }
+  const event: EngineEvent = {
+    engine: 'wasm',
+    message: `the WebAssembly engine works, ${why}: one thread, slower, the same bytes`,
+  };
+  channel(ENGINE_CHANNEL).publish(event);
+  return wasmBinding(WASM_FILE);
 }
 
 /** What `load` gives; its failure becomes a NATIVE_MISSING error. */
 export function loadBinding(load: () => unknown): Binding {
   try {
-    return load() as Binding;
+    return { ...(load() as Omit<Binding, 'engine'>), engine: 'native' };
   } catch (cause) {
     const { name, package: wanted } = platformOf(process, libcOf(process.report));
     const reason = (cause as Error).message;

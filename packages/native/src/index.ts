@@ -2,6 +2,7 @@ import { type BindingProgress, binding } from './binding.js';
 import { settled, throwIfStopped } from './failure.js';
 import type { LoadedPlan, PlannedFiles } from './plan.js';
 
+export { ENGINE_CHANNEL, type EngineChoice, type EngineEvent, useEngine } from './binding.js';
 export {
   beyondBfloat16,
   type CheckpointContent,
@@ -106,7 +107,7 @@ function progressTo(onProgress: (progress: Progress) => void): (event: BindingPr
     onProgress({ done, total, ...(key === undefined || key === null ? {} : { key }) });
 }
 
-/** Loads the engine. Throws NATIVE_MISSING, naming the platform and its package, when there is none. */
-export function requireEngine(): void {
-  binding();
+/** Loads the engine and tells which it is. Throws NATIVE_MISSING, naming the platform and its package, when neither addon nor WebAssembly is there. */
+export function requireEngine(): 'native' | 'wasm' {
+  return binding().engine;
 }

@@ -22,10 +22,11 @@ export function canCloneInto(paths: readonly string[], folder: string): boolean 
 export async function loadPlan(encoded: Uint8Array): Promise<LoadedPlan> {
   const { buffer, byteOffset, byteLength } = encoded;
   const handle = await settled(() => binding().loadPlan(Buffer.from(buffer, byteOffset, byteLength)));
-  return { handle, ...(JSON.parse(binding().planFiles(handle)) as PlannedFiles) };
+  const files = await settled(async () => binding().planFiles(handle));
+  return { handle, ...(JSON.parse(files) as PlannedFiles) };
 }
 
 /** Bytes of buffers that an execution takes; `memory` is their budget. */
-export function bufferBytes(plan: LoadedPlan, threads?: number, memory?: number): number {
+export async function bufferBytes(plan: LoadedPlan, threads?: number, memory?: number): Promise<number> {
   return binding().planMemory(plan.handle, threads ?? null, memory ?? null);
 }

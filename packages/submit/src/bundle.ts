@@ -12,7 +12,7 @@ export interface Bundle {
 }
 
 /** What a package needs at run time; everything else of it stays here. */
-const PARTS = ['package.json', 'bin', 'dist', 'lib', 'binding', 'steps', 'index.js'];
+const PARTS = ['package.json', 'bin', 'dist', 'lib', 'binding', 'wasm', 'steps', 'index.js'];
 const UNUSED = /\.(?:ts|map|tsbuildinfo|md)$|\.d\.(?:ts|cts|mts)$/;
 
 /** Collects the package in a directory with its dependencies, each once, as a flat node_modules. */

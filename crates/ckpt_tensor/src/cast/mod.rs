@@ -33,6 +33,7 @@ impl Level {
 
     /// The levels that this machine can run, slowest first.
     pub fn available() -> Vec<Level> {
+        #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut, reason = "there is only one"))]
         let mut levels = vec![Level::Baseline];
         #[cfg(target_arch = "x86_64")]
         {

@@ -14,8 +14,10 @@ export function checkNode(version: string = process.versions.node): Finding {
 
 export async function checkEngine(): Promise<Finding> {
   try {
-    (await import('@nemotron-convert/convert')).requireEngine();
-    return ok('engine', `native binding for ${process.platform}-${process.arch}`);
+    const engine = (await import('@nemotron-convert/convert')).requireEngine();
+    const platform = `${process.platform}-${process.arch}`;
+    if (engine === 'native') return ok('engine', `native binding for ${platform}`);
+    return note('engine', `no native binding for ${platform} is used: WebAssembly, one thread and slower`);
   } catch (error) {
     return bad('engine', told(error));
   }

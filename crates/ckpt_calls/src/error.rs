@@ -16,8 +16,8 @@ impl Failure {
         Failure(json!({ "code": "OPTION_INVALID", "message": message, "facts": facts }).to_string())
     }
 
-    pub fn into_napi(self) -> napi::Error {
-        napi::Error::from_reason(self.0)
+    pub fn into_text(self) -> String {
+        self.0
     }
 }
 
