@@ -16,7 +16,7 @@ export interface BindingPlan {
 export interface Binding {
   readonly engine: 'native' | 'wasm';
   inspect(paths: string[]): Promise<string>;
-  loadPlan(plan: Buffer): Promise<BindingPlan>;
+  loadPlan(plan: Uint8Array): Promise<BindingPlan>;
   planFiles(plan: BindingPlan): string | Promise<string>;
   canCloneInto(paths: string[], folder: string): boolean;
   verifyWrittenPlan(plan: BindingPlan, root: string): Promise<string>;
@@ -91,6 +91,11 @@ export function useEngine(choice: EngineChoice): void {
   wanted = choice;
 }
 
+/** Takes an engine that the host brings. */
+export function useBinding(binding: Binding): void {
+  loaded = binding;
+}
+
 /**
  * Loads the engine on first use; when it is WebAssembly, says so on the channel, once. Throws NATIVE_MISSING, naming the
  * platform and its package, when there is none.
@@ -130,7 +135,13 @@ function fallback(why: string): Binding {
 /** What `load` gives; its failure becomes a NATIVE_MISSING error. */
 export function loadBinding(load: () => unknown): Binding {
   try {
-    return { ...(load() as Omit<Binding, 'engine'>), engine: 'native' };
+    const addon = load() as Omit<Binding, 'engine'>;
+    return {
+      ...addon,
+      engine: 'native',
+      loadPlan: ({ buffer, byteOffset, byteLength }) =>
+        addon.loadPlan(Buffer.from(buffer, byteOffset, byteLength)),
+    };
   } catch (cause) {
     const { name, package: wanted } = platformOf(process, libcOf(process.report));
     const reason = (cause as Error).message;

@@ -20,8 +20,7 @@ export function canCloneInto(paths: readonly string[], folder: string): boolean 
 
 /** Hands an encoded plan to the engine. Throws PLAN_INVALID. */
 export async function loadPlan(encoded: Uint8Array): Promise<LoadedPlan> {
-  const { buffer, byteOffset, byteLength } = encoded;
-  const handle = await settled(() => binding().loadPlan(Buffer.from(buffer, byteOffset, byteLength)));
+  const handle = await settled(() => binding().loadPlan(encoded));
   const files = await settled(async () => binding().planFiles(handle));
   return { handle, ...(JSON.parse(files) as PlannedFiles) };
 }

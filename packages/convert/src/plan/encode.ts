@@ -7,7 +7,7 @@ const ENGINE_REVISION = 2;
 
 /** The canonical bytes of a plan, as the engine takes them. */
 export function encodePlan(plan: Plan): Uint8Array {
-  return Buffer.from(JSON.stringify(plan));
+  return new TextEncoder().encode(JSON.stringify(plan));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { bufferBytes, loadPlan } from '@nemotron-convert/native';
-import { type ConvertOptions, resolveOptions } from '../options.js';
+import { type ConvertOptions, type ResolvedOptions, resolveOptions } from '../options.js';
 import { countCopies } from '../output/provenance.js';
 import { isPublished } from '../output/published.js';
 import { checkTarget, refuseContent } from '../output/target-path.js';
@@ -55,6 +55,12 @@ export interface PlanSummary {
   readonly unfinished: Unfinished | null;
 }
 
+/** What of a plan needs no disk. */
+export interface HeaderPlan extends Omit<PlanSummary, 'estimate' | 'output' | 'source' | 'unfinished'> {
+  readonly source: Omit<PlanSummary['source'], 'missing'>;
+  readonly output: Omit<PlanSummary['output'], 'free'>;
+}
+
 /** Plans a conversion without doing it: every check of the source and the target is made. */
 export async function plan(options: ConvertOptions, context: Context = {}): Promise<PlanSummary> {
   const resolved = resolveOptions(options);
@@ -62,16 +68,33 @@ export async function plan(options: ConvertOptions, context: Context = {}): Prom
   const path = await checkTarget(resolved.megatronPath, source.dir);
   await refuseContent(path);
   const zeroCopy = await chooseZeroCopy(resolved.zeroCopy, source, path);
-  const prepared = prepare(source, resolved, path, zeroCopy !== 'off');
+  const summary = await planSource(source, resolved, path, zeroCopy !== 'off');
+  const missing = (await source.weights?.missingBytes(await source.weights.absent())) ?? 0;
+  const { output } = summary;
+  return {
+    ...summary,
+    source: { ...summary.source, missing },
+    output: { ...output, free: await freeBytes(path) },
+    estimate: missing === 0 ? await estimate(source.files, output.bytes) : null,
+    unfinished: await findUnfinished(path, summary.digest),
+  };
+}
+
+/** A plan by its headers alone, of an opened source and for the target `path`: nothing is asked of any disk. */
+export async function planSource(
+  source: Source,
+  resolved: ResolvedOptions,
+  path: string,
+  share = false,
+): Promise<HeaderPlan> {
+  const prepared = prepare(source, resolved, path, share);
   const encoded = encodePlan(prepared.plan);
   const loaded = await loadPlan(encoded);
   const { files } = loaded;
   const buffers = await bufferBytes(loaded, resolved.threads, resolved.memory);
   const { casts, pads } = prepared.changes;
-  const missing = (await source.weights?.missingBytes(await source.weights.absent())) ?? 0;
-  const digest = conversionDigest(encoded, source);
   return {
-    digest,
+    digest: conversionDigest(encoded, source),
     architecture: prepared.architecture,
     target: prepared.target,
     source: {
@@ -79,11 +102,10 @@ export async function plan(options: ConvertOptions, context: Context = {}): Prom
       ...(source.hub === undefined ? {} : { commit: source.hub.commit }),
       files: source.files.length,
       bytes: sum(source.files),
-      missing,
       dtypes: countDtypes(source),
     },
     layout: resolved.sizes,
-    output: { path, files, bytes: sum(files), free: await freeBytes(path) },
+    output: { path, files, bytes: sum(files) },
     tensors: prepared.plan.keys.length,
     parameters: prepared.parameters,
     copies: countCopies(prepared.plan),
@@ -91,8 +113,6 @@ export async function plan(options: ConvertOptions, context: Context = {}): Prom
     drops: prepared.drops,
     pads,
     memory: { peak: peakMemory(buffers, encoded.length), buffers },
-    estimate: missing === 0 ? await estimate(source.files, sum(files)) : null,
-    unfinished: await findUnfinished(path, digest),
   };
 }
 

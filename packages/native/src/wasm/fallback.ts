@@ -1,81 +1,18 @@
-import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Binding, BindingPlan } from '../binding.js';
-import { type CallOptions, EngineThread } from './thread.js';
+import type { Binding } from '../binding.js';
+import { EngineThread } from './thread.js';
+import { bindingOf } from './wasm-binding.js';
 
 /** The module, which is part of this package. */
 export const WASM_FILE = fileURLToPath(new URL('../../wasm/ckpt.wasm', import.meta.url));
 
-/** A plan that an engine thread holds. */
-interface HeldPlan {
-  readonly number: number;
-  readonly thread: EngineThread;
-}
-
-/** The engine's calls out of WebAssembly: one thread, files through node:fs, the same bytes. */
+/** The engine in WebAssembly: one thread of its own, files through node:fs, the same bytes. */
 export function wasmBinding(wasm: string = WASM_FILE): Binding {
   let thread: EngineThread | undefined;
-  const current = (): EngineThread => {
+  return bindingOf(() => {
     thread ??= new EngineThread(wasm, () => {
       thread = undefined;
     });
     return thread;
-  };
-  const dropped = new FinalizationRegistry(({ number, thread: holder }: HeldPlan) => {
-    if (holder === thread) holder.call({ call: 'dropPlan', plan: number }).catch(() => undefined);
   });
-  const ask = (call: string, values: object, options?: CallOptions): Promise<string> =>
-    current().call({ call, ...values }, options);
-  /** A call of the thread that holds the plan. */
-  const askPlan = (plan: BindingPlan, call: string, values: object, options?: CallOptions) => {
-    const { number, thread: holder } = plan as unknown as HeldPlan;
-    return holder.call({ call, plan: number, ...values }, options);
-  };
-
-  return {
-    engine: 'wasm',
-    inspect: (paths) => ask('inspect', { paths: paths.map((path) => resolve(path)) }),
-    loadPlan: async (body) => {
-      const holder = current();
-      const plan: HeldPlan = {
-        number: Number(await holder.call({ call: 'loadPlan' }, { body })),
-        thread: holder,
-      };
-      dropped.register(plan, { ...plan });
-      return plan as unknown as BindingPlan;
-    },
-    planFiles: (plan) => askPlan(plan, 'planFiles', {}),
-    // Blocks are the filesystem's, of which this engine sees nothing.
-    canCloneInto: () => false,
-    verifyWrittenPlan: (plan, root) => askPlan(plan, 'verifyWrittenPlan', { root: resolve(root) }),
-    planMemory: async (plan, threads, memory) =>
-      Number(await askPlan(plan, 'planMemory', { threads, memory })),
-    indexPlan: (plan, root, sync) => askPlan(plan, 'indexPlan', { root: resolve(root), sync }),
-    hashWholeFiles: (paths) => ask('hashWholeFiles', { paths: paths.map((path) => resolve(path)) }),
-    syncAllOf: (files, folders) =>
-      ask('syncAllOf', {
-        files: files.map((path) => resolve(path)),
-        folders: folders.map((path) => resolve(path)),
-      }),
-    verifyCheckpoint: (dir, payloads, plan, sampled, signal) => {
-      const values = { dir: resolve(dir), payloads, sampled };
-      return plan === null
-        ? ask('verifyCheckpoint', values, { signal })
-        : askPlan(plan, 'verifyCheckpoint', values, { signal });
-    },
-    verifyPlanFiles: (plan, root, payloads, signal) =>
-      askPlan(plan, 'verifyPlanFiles', { root: resolve(root), payloads }, { signal }),
-    beyondBfloat16: (dir, keys) => ask('beyondBfloat16', { dir: resolve(dir), keys }),
-    checkpointPlan: (dir, prefixes) => ask('checkpointPlan', { dir: resolve(dir), prefixes }),
-    inspectCheckpoint: (dir) => ask('inspectCheckpoint', { dir: resolve(dir) }),
-    inspectTensor: (dir, key) => ask('inspectTensor', { dir: resolve(dir), key }),
-    inspectSourceTensor: (path, name) => ask('inspectSourceTensor', { path: resolve(path), name }),
-    runPlan: (plan, options, onProgress, signal) =>
-      askPlan(
-        plan,
-        'runPlan',
-        { options: { ...options, root: resolve(options.root) } },
-        { onProgress, signal },
-      ),
-  };
 }

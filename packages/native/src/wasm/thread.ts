@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { BindingProgress } from '../binding.js';
 import { type Answer, type Question, STOP_SLOTS, slotOf, type WorkerData } from './messages.js';
+import type { Caller, CallOptions } from './wasm-binding.js';
 
 interface Waiting {
   readonly resolve: (value: string) => void;
@@ -8,17 +9,11 @@ interface Waiting {
   readonly onProgress: ((progress: BindingProgress) => void) | null;
 }
 
-export interface CallOptions {
-  readonly body?: Uint8Array;
-  readonly onProgress?: ((progress: BindingProgress) => void) | null;
-  readonly signal?: AbortSignal | null;
-}
-
 // From the sources too, which tests run, the built worker is the one to start.
 const WORKER = new URL('../../dist/wasm/worker.js', import.meta.url);
 
 /** The engine on a thread of its own, since its calls block; they are answered in order. It keeps no process alive. */
-export class EngineThread {
+export class EngineThread implements Caller {
   readonly #stop = new Int32Array(new SharedArrayBuffer(4 * STOP_SLOTS));
   readonly #waiting = new Map<number, Waiting>();
   readonly #worker: Worker;
