@@ -1,0 +1,5 @@
+// node:url.
+
+export function fileURLToPath(url: string | URL): string {
+  return new URL(url).pathname;
+}

@@ -1,0 +1,29 @@
+import type { HeaderPlan, Inspection } from '@nemotron-convert/convert/headers';
+import type { Dropped } from './host/disk.js';
+
+/** What the page asks its worker. */
+export type Question =
+  | { readonly kind: 'open'; readonly dropped: readonly Dropped[] }
+  | { readonly kind: 'plan'; readonly choice: Choice };
+
+/** What is planned for. */
+export interface Choice {
+  readonly dtype: 'bfloat16' | 'float16' | 'float32';
+  readonly target: 'auto' | '0.3.1' | '0.7.0';
+  readonly tp: number;
+  readonly pp: number;
+  readonly ep: number;
+  readonly etp: number;
+}
+
+/** An error as the command shows it. */
+export interface Problem {
+  readonly id: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export type Answer =
+  | { readonly kind: 'opened'; readonly inspection: Inspection; readonly bytesRead: number }
+  | { readonly kind: 'planned'; readonly plan: HeaderPlan; readonly bytesRead: number }
+  | { readonly kind: 'failed'; readonly during: Question['kind']; readonly problem: Problem };

@@ -1,0 +1,45 @@
+// The library at work, beside the page: files can be read in blocking calls here only.
+import { inspect, planHeaders } from '@nemotron-convert/convert/headers';
+import { NemotronError } from '@nemotron-convert/core';
+import { bindingOf, type Engine, startEngine, useBinding } from '@nemotron-convert/native/wasm';
+import wasmUrl from '@nemotron-convert/native/wasm/ckpt.wasm?url';
+import { DROPPED, type Dropped, mount, readSoFar } from './host/disk.js';
+import type { Answer, Choice, Problem, Question } from './messages.js';
+
+/** Where a checkpoint would go, for the plan only. */
+const TARGET = '/megatron';
+let folder = '/';
+
+const started: Promise<Engine> = fetch(wasmUrl)
+  .then((response) => response.arrayBuffer())
+  .then((bytes) => WebAssembly.compile(bytes))
+  .then((module) => startEngine(module, DROPPED, { stopped: () => false, progress: () => undefined }));
+const caller = {
+  call: async (call: Readonly<Record<string, unknown>>, { body }: { body?: Uint8Array } = {}) =>
+    (await started).request(call, body),
+};
+useBinding(bindingOf(() => caller));
+
+async function open(dropped: readonly Dropped[]): Promise<Answer> {
+  mount(dropped);
+  const [first] = dropped;
+  folder = `/${first?.path.split('/')[0] ?? ''}`;
+  return { kind: 'opened', inspection: await inspect(folder), bytesRead: readSoFar() };
+}
+
+async function plan(choice: Choice): Promise<Answer> {
+  const found = await planHeaders({ hfModelId: folder, megatronPath: TARGET, ...choice });
+  return { kind: 'planned', plan: found, bytesRead: readSoFar() };
+}
+
+function problemOf(thrown: unknown): Problem {
+  if (thrown instanceof NemotronError) return { id: thrown.id, message: thrown.message, hint: thrown.hint };
+  return { id: 'E0100', message: String(thrown), hint: 'this is a bug of the page: please report it' };
+}
+
+self.addEventListener('message', ({ data }: MessageEvent<Question>) => {
+  const work = data.kind === 'open' ? open(data.dropped) : plan(data.choice);
+  work
+    .catch((thrown): Answer => ({ kind: 'failed', during: data.kind, problem: problemOf(thrown) }))
+    .then((answer) => self.postMessage(answer));
+});
