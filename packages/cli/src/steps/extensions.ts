@@ -27,8 +27,10 @@ export function extensionOptions<Options>(
 }
 
 function readText(settings: Settings, { name, choices }: Parameter): string {
-  const text = pythonText(settings.get(name));
   const legal = choices.map((choice) => pythonText(choice));
+  const value = settings.get(name);
+  // YAML reads the word off as false.
+  const text = value === false && legal.includes('off') ? 'off' : pythonText(value);
   if (legal.length === 0 || legal.includes(text)) return text;
   throw settings.error(
     name,
