@@ -26,6 +26,7 @@ function picture() {
     ...group('packages', 'TypeScript decides', packages),
     ...group('crates', 'Rust moves bytes', crates),
     '  ckpt_node -.->|one .node file| native',
+    '  ckpt_wasm -.->|one .wasm file| native',
   ].join('\n');
 }
 

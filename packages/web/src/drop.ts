@@ -8,7 +8,7 @@ export function picked(files: FileList): Dropped[] {
 /** The files of what was dropped, of folders with all that is in them. */
 export async function dropped(transfer: DataTransfer): Promise<Dropped[]> {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry());
-  const found = await Promise.all(entries.map((entry) => (entry === null ? [] : filesOf(entry))));
+  const found = await Promise.all(entries.filter((entry) => entry !== null).map(filesOf));
   return found.flat();
 }
 

@@ -39,7 +39,7 @@ function problemOf(thrown: unknown): Problem {
 
 self.addEventListener('message', ({ data }: MessageEvent<Question>) => {
   const work = data.kind === 'open' ? open(data.dropped) : plan(data.choice);
-  work
+  void work
     .catch((thrown): Answer => ({ kind: 'failed', during: data.kind, problem: problemOf(thrown) }))
     .then((answer) => self.postMessage(answer));
 });
