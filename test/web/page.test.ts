@@ -99,9 +99,9 @@ describe.skipIf(browserPath === '')('the page in Chromium', () => {
   for (const [name, sizes] of [
     ['nemotron-h-moe', { tp: '2', ep: '2' }],
     ['llama-tied-oddvocab', {}],
-    ['gpt-oss-mxfp4', {}],
+    ['gpt-oss-mxfp4', { pp: '2' }],
     ['deepseek-v3-fp8', { ep: '2' }],
-    ['qwen3-vl-a', { pp: '2' }],
+    ['qwen3-vl-a', {}],
   ] as const) {
     test(`${name}: the plan is the command's`, async () => {
       const source = join(FIXTURES, name);
@@ -216,6 +216,7 @@ describe.skipIf(browserPath === '')('the page in Chromium', () => {
     truncateSync(weights, 8 + header.length + bytes);
     await choose(source);
     expect((await shown('facts'))['tensors']).toEqual([`1, ${formatBytes(bytes)}`]);
+    expect(await page.textContent('#status')).toMatch(/^[\d.]+ KB read$/);
     // It is no model: the plan says which tensors are missing.
     expect(await page.textContent('#problem')).toMatch(/^error\[E\d+\]: /);
   });

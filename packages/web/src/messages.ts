@@ -23,7 +23,12 @@ export interface Problem {
   readonly hint: string;
 }
 
-export type Answer =
-  | { readonly kind: 'opened'; readonly inspection: Inspection; readonly bytesRead: number }
-  | { readonly kind: 'planned'; readonly plan: HeaderPlan; readonly bytesRead: number }
-  | { readonly kind: 'failed'; readonly during: Question['kind']; readonly problem: Problem };
+export type Answer = Result & {
+  /** Of the dropped files. */
+  readonly bytesRead: number;
+};
+
+export type Result =
+  | { readonly kind: 'opened'; readonly inspection: Inspection }
+  | { readonly kind: 'planned'; readonly plan: HeaderPlan }
+  | { readonly kind: 'failed'; readonly problem: Problem };

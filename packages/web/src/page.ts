@@ -44,12 +44,11 @@ function plan(): void {
 
 worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => {
   showProblem(data.kind === 'failed' ? data.problem : undefined);
+  status(`${formatBytes(data.bytesRead)} read`);
   if (data.kind === 'failed') {
-    status('');
     for (const id of ['plan', 'lists']) element(id).replaceChildren();
     return;
   }
-  status(`${formatBytes(data.bytesRead)} read so far`);
   if (data.kind === 'planned') {
     showPlan(data.plan);
     return;

@@ -4,7 +4,7 @@ import { NemotronError } from '@nemotron-convert/core';
 import { bindingOf, type Engine, startEngine, useBinding } from '@nemotron-convert/native/wasm';
 import wasmUrl from '@nemotron-convert/native/wasm/ckpt.wasm?url';
 import { DROPPED, type Dropped, mount, readSoFar } from './host/disk.js';
-import type { Answer, Choice, Problem, Question } from './messages.js';
+import type { Answer, Choice, Problem, Question, Result } from './messages.js';
 
 /** Where a checkpoint would go, for the plan only. */
 const TARGET = '/megatron';
@@ -20,16 +20,16 @@ const caller = {
 };
 useBinding(bindingOf(() => caller));
 
-async function open(dropped: readonly Dropped[]): Promise<Answer> {
+async function open(dropped: readonly Dropped[]): Promise<Result> {
   mount(dropped);
   const [first] = dropped;
   folder = `/${first?.path.split('/')[0] ?? ''}`;
-  return { kind: 'opened', inspection: await inspect(folder), bytesRead: readSoFar() };
+  return { kind: 'opened', inspection: await inspect(folder) };
 }
 
-async function plan(choice: Choice): Promise<Answer> {
+async function plan(choice: Choice): Promise<Result> {
   const found = await planHeaders({ hfModelId: folder, megatronPath: TARGET, ...choice });
-  return { kind: 'planned', plan: found, bytesRead: readSoFar() };
+  return { kind: 'planned', plan: found };
 }
 
 function problemOf(thrown: unknown): Problem {
@@ -40,6 +40,9 @@ function problemOf(thrown: unknown): Problem {
 self.addEventListener('message', ({ data }: MessageEvent<Question>) => {
   const work = data.kind === 'open' ? open(data.dropped) : plan(data.choice);
   void work
-    .catch((thrown): Answer => ({ kind: 'failed', during: data.kind, problem: problemOf(thrown) }))
-    .then((answer) => self.postMessage(answer));
+    .catch((thrown): Result => ({ kind: 'failed', problem: problemOf(thrown) }))
+    .then((result) => {
+      const answer: Answer = { ...result, bytesRead: readSoFar() };
+      self.postMessage(answer);
+    });
 });

@@ -24,6 +24,7 @@ let bytesRead = 0;
 
 /** Makes the dropped files the disk. */
 export function mount(dropped: readonly Dropped[]): void {
+  bytesRead = 0;
   files = new Map();
   folders = new Map([['', new Set()]]);
   for (const { path, file } of dropped) {
@@ -37,7 +38,7 @@ export function mount(dropped: readonly Dropped[]): void {
   }
 }
 
-/** Bytes that were read since the page was opened. */
+/** Bytes that were read of the mounted files. */
 export function readSoFar(): number {
   return bytesRead;
 }
