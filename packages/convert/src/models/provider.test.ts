@@ -108,6 +108,14 @@ describe('what Megatron-Core cannot build is refused', () => {
     expect(isPyMap(provider('LlamaForCausalLM', { hidden_act: 'gelu' }))).toBe(true);
   });
 
+  test('of Llama reads the older name of the kind of scaling first', () => {
+    const scaling = { rope_type: 'default', type: 'llama3', factor: 8.0 };
+    for (const target of ['0.3.1', '0.7.0'] as const) {
+      const { rope_scaling } = provider('LlamaForCausalLM', { rope_scaling: scaling }, target);
+      expect(rope_scaling).toBe(true);
+    }
+  });
+
   test('of Falcon-H1 has what its Mamba mixer asserts, and completes itself before it knows the stages', () => {
     const config = { mamba_norm_before_gate: false, mamba_d_head: 8n };
     expect(refusal('FalconH1ForCausalLM', { ...config, mamba_conv_bias: false }, '0.7.0')).toMatch(

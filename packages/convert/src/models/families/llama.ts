@@ -19,7 +19,7 @@ const SET: PyMap = {
 /** The frequencies of Llama 3.1; 0.7.0 knows linear interpolation too. */
 function scaledRope(hf: HfConfig, interpolates: boolean): Fields {
   const scaling = hf.map('rope_scaling');
-  const type = scaling?.['rope_type'] ?? scaling?.['type'];
+  const type = scaling?.['type'] ?? scaling?.['rope_type'];
   if (type === 'llama3') return { rope_scaling: true, rope_scaling_factor: scaling?.['factor'] ?? 8.0 };
   return interpolates && type === 'linear'
     ? { seq_len_interpolation_factor: scaling?.['factor'] ?? null }
