@@ -84,5 +84,7 @@ test('the parameters beyond the Python tool are read by their types', () => {
     readMode: 'mmap',
   });
   expect(() => options(['write_mode=fast'])).toThrow('expected one of auto, direct, dontcache, buffered');
+  // YAML's word for false.
+  expect(options(['zero_copy=off']).options).toMatchObject({ zeroCopy: 'off' });
   expect(() => options(['memory=much'])).toThrow('such as 512MiB');
 });
