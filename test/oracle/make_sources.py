@@ -1,6 +1,7 @@
 """Invent small Hugging Face checkpoints with random sizes, layer patterns and options, for comparing with the real stack.
 
     python make_sources.py OUT SEED COUNT FAMILY...     # OUT/<family>-<seed> for COUNT seeds
+    python make_sources.py --fixtures OUT [NAME...]     # those of test/fixtures that FIXTURES names, again
     python make_sources.py --list
 
 Run it with the transformers of the stack that is to read them. Weights are random, norms and biases too. Families whose
@@ -19,6 +20,22 @@ from safetensors.torch import load_file, save_file
 R = random.Random()
 KEPT = ("model_type", "dtype", "torch_dtype", "vocab_size")
 FAMILIES = {}
+# What of test/fixtures this script makes again, byte for byte: the family and the seed (deci-a with the transformers of
+# 0.3.1, the rest with those of 0.7.0). Others of its families are older than its choices, and
+# are kept with what the real stack made of them.
+FIXTURES = {
+    "deci-a": ("deci", 22),
+    "kimi-k3-a": ("kimi_k3", 2),
+    "kimi-k3-b": ("kimi_k3", 5),
+    "kimi-k3-mxfp4": ("kimi_k3_mxfp4", 2),
+    "llada-a": ("llada", 1),
+    "mimo-a": ("mimo", 0),
+    "minimax-m3-a": ("minimax_m3", 3),
+    "minimax-m3-b": ("minimax_m3", 5),
+    "sarvam-a": ("sarvam", 0),
+    "step37-a": ("step37", 2),
+    "step37-b": ("step37", 6),
+}
 
 
 def family(make):
@@ -270,32 +287,46 @@ def save_tokenizer(out, vocab):
     T.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>").save_pretrained(out)
 
 
-def main(out, seed, count, *names):
+def make(target, name, number):
     import raw_newer_sources  # noqa: F401
     import raw_sources
     import raw_vision_sources  # noqa: F401
 
+    R.seed(f"{name}{number}")
+    shutil.rmtree(target, ignore_errors=True)
+    os.makedirs(target)
+    if name in FAMILIES:
+        save_model(target, *FAMILIES[name](), number)
+    else:
+        raw_sources.write(target, name, number, R)
+    with open(os.path.join(target, "config.json")) as f:
+        config = json.load(f)
+    save_tokenizer(target, config.get("text_config", config)["vocab_size"])
+
+
+def main(out, seed, count, *names):
     for name in names:
         for number in range(int(seed), int(seed) + int(count)):
-            R.seed(f"{name}{number}")
-            target = os.path.join(out, f"{name}-{number}")
-            shutil.rmtree(target, ignore_errors=True)
-            os.makedirs(target)
-            if name in FAMILIES:
-                save_model(target, *FAMILIES[name](), number)
-            else:
-                raw_sources.write(target, name, number, R)
-            with open(os.path.join(target, "config.json")) as f:
-                config = json.load(f)
-            save_tokenizer(target, config.get("text_config", config)["vocab_size"])
+            make(os.path.join(out, f"{name}-{number}"), name, number)
+
+
+def fixtures(out, *names):
+    for name in names or FIXTURES:
+        make(os.path.join(out, name), *FIXTURES[name])
+
+
+def families():
+    import raw_newer_sources  # noqa: F401
+    import raw_sources
+    import raw_vision_sources  # noqa: F401
+
+    return sorted([*FAMILIES, *raw_sources.FAMILIES])
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--list":
-        import raw_newer_sources  # noqa: F401
-        import raw_sources
-        import raw_vision_sources  # noqa: F401
-
-        print(*sorted([*FAMILIES, *raw_sources.FAMILIES]), sep="\n")
+        print(*families(), sep="\n")
+    elif sys.argv[1] == "--fixtures":
+        fixtures(*sys.argv[2:])
     else:
         main(*sys.argv[1:])

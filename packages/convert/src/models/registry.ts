@@ -122,7 +122,7 @@ const BY_ARCHITECTURE = new Map(
 /** Architectures that Megatron-Bridge registers and no public Megatron-Core builds, with what is missing. */
 const UNBUILDABLE: Readonly<Record<string, string>> = {
   DeepseekV4ForCausalLM:
-    'Megatron-Bridge 0.7.0 builds it on the attention variant dsv4_hybrid, which Megatron-Core 0.20 lacks: no public release could load the checkpoint',
+    'Megatron-Bridge 0.7.0 builds it on the attention variant dsv4_hybrid, which Megatron-Core 0.20 lacks and only the development branch of Megatron-LM has: no release could load the checkpoint',
 };
 
 /**
