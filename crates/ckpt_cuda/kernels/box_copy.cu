@@ -12,9 +12,9 @@ typedef unsigned long long u64;
 
 enum { AXES = 8 };
 
-// Source formats and target formats, as in lane.rs.
+// Source formats and target formats, as in job.rs.
 enum { F32 = 0, BF16 = 1, F16 = 2 };
-enum { MOVE = 0, CAST = 1, MINUS_ONE = 2, BLOCK = 3, MXFP4 = 4 };
+enum { MOVE = 0, CAST = 1, MINUS_ONE = 2, BLOCK = 3, MXFP4 = 4, PLUS_ONE = 5 };
 
 struct Axis {
   u32 count;
@@ -133,8 +133,9 @@ extern "C" GLOBAL void box_copy(const struct Params p) {
     default: ((u64 *)p.target)[target] = ((const u64 *)p.source)[local]; return;
     }
   case CAST: narrow(p.to, widen(p.from, p.source, local), nan_of(p.from), p.target, target); return;
-  case MINUS_ONE: {
-    u32 bits = as_bits(as_float(widen(p.from, p.source, local)) - 1.0f);
+  case MINUS_ONE:
+  case PLUS_ONE: {
+    u32 bits = as_bits(as_float(widen(p.from, p.source, local)) + (p.op == PLUS_ONE ? 1.0f : -1.0f));
     // A NaN keeps its payload, as it does in x86 arithmetic.
     u32 before = widen(p.from, p.source, local);
     if ((before & 0x7fffffffu) > 0x7f800000u) bits = before | 0x00400000u;

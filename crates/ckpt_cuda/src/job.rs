@@ -1,6 +1,6 @@
 //! A box copy with its conversion, and the form in which the kernel takes it.
 
-use ckpt_tensor::{BoxCopy, Dtype, Window};
+use ckpt_tensor::{BoxCopy, Dtype, Op, Window};
 
 /// Axes that the kernel has room for; merged boxes of checkpoints have at most five.
 pub const MAX_AXES: usize = 8;
@@ -10,8 +10,8 @@ pub const MAX_AXES: usize = 8;
 pub enum Operation<'a> {
     /// Elements of `size` bytes stay as they are.
     Move { size: usize },
-    /// Between F32, BF16 and F16; `minus_one` subtracts one in the source type first.
-    Cast { from: Dtype, to: Dtype, minus_one: bool },
+    /// Between F32, BF16 and F16, after an operation in the source type.
+    Cast { from: Dtype, to: Dtype, op: Op },
     /// F8_E4M3 in blocks, as `ckpt_tensor::dequant::Block`.
     Block { to: Dtype, columns: u64, block: [u64; 2], scales: &'a [f32], first_row: u64 },
     /// MXFP4, as `ckpt_tensor::dequant::Mxfp4`.
@@ -78,7 +78,7 @@ impl Job<'_> {
         }
         let (op, from, to) = match self.operation {
             Operation::Move { size } => (0, matches!(size, 1 | 2 | 4 | 8).then_some(size as u32)?, 0),
-            Operation::Cast { from, to, minus_one } => (1 + u32::from(minus_one), format(from)?, format(to)?),
+            Operation::Cast { from, to, op } => (number(op), format(from)?, format(to)?),
             Operation::Block { to, .. } => (3, 0, format(to)?),
             Operation::Mxfp4 { to, .. } => (4, 0, format(to)?),
         };
@@ -151,6 +151,14 @@ impl Operation<'_> {
                 to.bits() as usize / 8
             }
         }
+    }
+}
+
+fn number(op: Op) -> u32 {
+    match op {
+        Op::None => 1,
+        Op::MinusOne => 2,
+        Op::PlusOne => 5,
     }
 }
 

@@ -13,6 +13,8 @@ mod error;
 mod job;
 #[cfg(not(target_family = "wasm"))]
 mod lane;
+mod pinned;
+mod wait;
 
 #[cfg(target_family = "wasm")]
 pub use absent::{Device, Lane, device_count};
@@ -22,3 +24,4 @@ pub use error::Error;
 pub use job::{Job, MAX_AXES, Operation};
 #[cfg(not(target_family = "wasm"))]
 pub use lane::Lane;
+pub use pinned::Pinned;

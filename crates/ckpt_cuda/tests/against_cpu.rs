@@ -29,10 +29,10 @@ fn with_lane(test: impl FnOnce(&mut Lane)) {
     }
 }
 
-fn operation(kernel: &Kernel, from: Dtype, to: Dtype, minus_one: bool) -> Operation<'static> {
+fn operation(kernel: &Kernel, from: Dtype, to: Dtype, op: Op) -> Operation<'static> {
     match kernel {
         Kernel::Move { size } => Operation::Move { size: *size },
-        _ => Operation::Cast { from, to, minus_one },
+        _ => Operation::Cast { from, to, op },
     }
 }
 
@@ -40,9 +40,14 @@ fn check(lane: &mut Lane, job: &Job, kernel: &Kernel, bytes: usize) {
     let mut expected = vec![0; bytes];
     copy_box(kernel, job.window, &mut expected, job.target_origin, job.copy);
     let mut found = vec![0xaa; bytes];
-    lane.upload(&vec![0; bytes]).unwrap();
-    assert!(lane.copy(job).unwrap());
-    lane.fetch(&mut found).unwrap();
+    let zeros = vec![0; bytes];
+    // SAFETY: everything is there until the fetch is finished.
+    unsafe {
+        lane.upload(&zeros).unwrap();
+        assert!(lane.copy(job).unwrap());
+        lane.fetch(&mut found).unwrap();
+    }
+    lane.finish(0).unwrap();
     if let Some(at) = expected.iter().zip(&found).position(|(a, b)| a != b) {
         panic!("byte {at}: {:#x}, not {:#x}", found[at], expected[at]);
     }
@@ -65,9 +70,11 @@ fn casts_of_every_16_bit_value_and_of_many_32_bit_ones() {
         for from in FLOATS {
             let bytes = if from == Dtype::F32 { &singles } else { &halves };
             let copy = run((bytes.len() / from.size().unwrap()) as u64);
-            for (to, op) in FLOATS.iter().flat_map(|&to| [(to, Op::None), (to, Op::MinusOne)]) {
+            for (to, op) in
+                FLOATS.iter().flat_map(|&to| [(to, Op::None), (to, Op::MinusOne), (to, Op::PlusOne)])
+            {
                 let kernel = Kernel::new(from, to, op).unwrap();
-                let operation = operation(&kernel, from, to, op == Op::MinusOne);
+                let operation = operation(&kernel, from, to, op);
                 let window = Window { bytes, origin: 0 };
                 let job = Job { operation, window, target_origin: 0, copy: &copy };
                 check(lane, &job, &kernel, copy.volume() as usize * to.size().unwrap());
@@ -143,7 +150,7 @@ proptest! {
         let bytes: Vec<u8> = (0..(5 + copy.source_span()) * 4).map(|i| (i * 31 % 251) as u8).collect();
         with_lane(|lane| {
             let kernel = Kernel::new(from, to, Op::None).unwrap();
-            let operation = operation(&kernel, from, to, false);
+            let operation = operation(&kernel, from, to, Op::None);
             let job = Job { operation, window: Window { bytes: &bytes, origin: 2 }, target_origin: 1, copy: &copy };
             check(lane, &job, &kernel, (2 + copy.target_span()) as usize * to.size().unwrap());
         });
@@ -161,9 +168,48 @@ fn a_box_that_leaves_its_window_or_the_tile_is_refused() {
             target_origin,
             copy: &copy,
         };
-        assert!(matches!(lane.copy(&job(&[0; 199], 0)), Err(Error::TooLarge { .. })));
         let far = BoxCopy { target: ROOM as u64, ..copy.clone() };
-        let job = Job { copy: &far, ..job(&[0; 200], 0) };
-        assert!(matches!(lane.copy(&job), Err(Error::TooLarge { .. })));
+        for job in [job(&[0; 199], 0), Job { copy: &far, ..job(&[0; 200], 0) }] {
+            // SAFETY: nothing is queued.
+            assert!(matches!(unsafe { lane.copy(&job) }, Err(Error::TooLarge { .. })));
+        }
+    });
+}
+
+/// Windows in turns, tiles one behind the other, all in pinned memory: nothing is waited for but what must be.
+#[test]
+fn tiles_under_way_do_not_mix() {
+    const TILES: usize = 12;
+    const COUNT: usize = 1 << 18;
+    let copy = run(COUNT as u64);
+    with_lane(|lane| {
+        let mut windows = vec![0u8; Lane::WINDOWS * COUNT * 4];
+        let mut targets = vec![0xaa; TILES * COUNT * 2];
+        // SAFETY: both are dropped after what pins them.
+        let pinned = unsafe { [lane.pin(&mut windows).unwrap(), lane.pin(&mut targets).unwrap()] };
+        for (number, tile) in targets.chunks_exact_mut(COUNT * 2).enumerate() {
+            let at = number % Lane::WINDOWS * COUNT * 4;
+            let window = &mut windows[at..][..COUNT * 4];
+            for (i, value) in window.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                *value = ((number * COUNT + i) as f32).to_le_bytes();
+            }
+            let operation = Operation::Cast { from: Dtype::F32, to: Dtype::BF16, op: Op::None };
+            let window = Window { bytes: window, origin: 0 };
+            let job = Job { operation, window, target_origin: 0, copy: &copy };
+            // SAFETY: a window is written again when a later one is on its way, a tile is read in the end.
+            unsafe {
+                assert!(lane.copy(&job).unwrap());
+                lane.fetch(tile).unwrap();
+            }
+            lane.finish(1).unwrap();
+        }
+        lane.finish(0).unwrap();
+        drop(pinned);
+        let kernel = Kernel::new(Dtype::F32, Dtype::BF16, Op::None).unwrap();
+        let all: Vec<u8> = (0..TILES * COUNT).flat_map(|i| (i as f32).to_le_bytes()).collect();
+        let mut expected = vec![0; targets.len()];
+        let whole = run((TILES * COUNT) as u64);
+        copy_box(&kernel, Window { bytes: &all, origin: 0 }, &mut expected, 0, &whole);
+        assert!(targets == expected);
     });
 }

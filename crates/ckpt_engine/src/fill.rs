@@ -3,11 +3,12 @@
 use crate::Error;
 use crate::backend::{CpuLane, Lane};
 use crate::boxes::Boxes;
+use crate::buffer::Buffer;
 use crate::check::Checked;
 use crate::low_rank::Workspace;
 use crate::pack::Packed;
 use crate::plan::{Copy, CopyOp, Fill, Form, Matrix, TensorItem};
-use crate::read::Reader;
+use crate::read::{Loaded, Reader};
 use crate::scales::Scales;
 use crate::share::{Run, Runs};
 use ckpt_safetensors::Source;
@@ -58,20 +59,27 @@ pub struct Filler<'a> {
 }
 
 impl<'a> Filler<'a> {
-    /// `scratch`: bytes that sources are read through.
+    /// `scratch`: bytes that sources are read through, `windows` times.
     pub fn new(
         checked: &'a Checked,
         sources: &'a [Source],
         scratch: usize,
+        windows: usize,
         lane: Box<dyn Lane + 'a>,
     ) -> Self {
-        let workspace = Workspace::default();
-        Filler { checked, lane, reader: Reader::new(sources, scratch), workspace, position: 0, runs: None }
+        let window = || Buffer::pinned(Reader::window_bytes(scratch), &*lane);
+        let reader = Reader::new(sources, (0..windows).map(|_| window()).collect());
+        Filler { checked, lane, reader, workspace: Workspace::default(), position: 0, runs: None }
     }
 
     /// A filler that computes on the processor.
     pub fn on_cpu(checked: &'a Checked, sources: &'a [Source], scratch: usize) -> Self {
-        Filler::new(checked, sources, scratch, Box::new(CpuLane))
+        Filler::new(checked, sources, scratch, 1, Box::new(CpuLane))
+    }
+
+    /// Memory for what is filled.
+    pub fn buffer(&self, length: usize) -> Buffer {
+        Buffer::pinned(length, &*self.lane)
     }
 
     /// Bytes to fill in one call. Narrow tiles of a transposed source would each read all of its rows again.
@@ -102,6 +110,12 @@ impl<'a> Filler<'a> {
 
     /// As `fill`, for a caller who fills an item in many steps.
     pub fn fill_pieces(&mut self, pieces: &Pieces, begin: u64, out: &mut [u8]) -> Result<(), Error> {
+        let tile = self.start(pieces, begin, out)?;
+        self.finish(tile, 0).map(|_| ())
+    }
+
+    /// Begins to fill a range. Tiles are finished in the order in which they were started.
+    pub fn start<'t>(&mut self, pieces: &Pieces, begin: u64, out: &'t mut [u8]) -> Result<Tile<'t>, Error> {
         let to = pieces.to;
         let end = begin + out.len() as u64 * 8 / u64::from(to.bits());
         match pieces.form.fill {
@@ -112,9 +126,10 @@ impl<'a> Filler<'a> {
             }
             None => {}
         }
-        let apart = out.len() <= self.lane.tile() && self.is_apart(pieces, to);
+        let apart = self.is_apart(pieces, to, out.len());
         if apart && pieces.form.fill.is_some() {
-            self.lane.begin(out)?;
+            // SAFETY: the tile that is returned keeps the bytes from everybody else.
+            unsafe { self.lane.begin(out) }?;
         }
         let mut inside = Vec::new();
         for (copy, tensor, piece) in pieces.copies() {
@@ -127,15 +142,27 @@ impl<'a> Filler<'a> {
                 self.copy(&work, &part, out)?;
             }
         }
-        if apart { self.lane.fetch(out) } else { Ok(()) }
+        if apart {
+            // SAFETY: as above.
+            unsafe { self.lane.fetch(out) }?;
+        }
+        Ok(Tile { bytes: out, under_way: apart })
+    }
+
+    /// Waits for a tile; `later` of those that are under way were started after it.
+    pub fn finish<'t>(&mut self, tile: Tile<'t>, later: usize) -> Result<&'t [u8], Error> {
+        if tile.under_way {
+            self.lane.finish(later)?;
+        }
+        Ok(tile.bytes)
     }
 
     /// Whether an item's elements are work for a lane that computes apart: not all of them are read into place.
-    fn is_apart(&self, pieces: &Pieces, to: Dtype) -> bool {
+    fn is_apart(&self, pieces: &Pieces, to: Dtype, bytes: usize) -> bool {
         let mut reads = true;
         for (copy, tensor, piece) in pieces.copies() {
             let from = self.checked.tensor_dtypes[tensor];
-            if !self.lane.computes_apart(copy.op.as_ref(), from, to, piece) {
+            if !self.lane.computes_apart(bytes, copy.op.as_ref(), from, to, piece) {
                 return false;
             }
             reads &= copy.op.is_none() && from == to && is_long(piece, u64::from(from.bits()) / 8);
@@ -161,8 +188,7 @@ impl<'a> Filler<'a> {
             let size = bits / 8;
             let positions = packed.runs().map(|run| tensor.begin + run * size);
             let loaded = self.reader.gather(tensor.source, positions, (packed.run * size) as usize)?;
-            let window = Window { bytes: self.reader.bytes(&loaded), origin: 0 };
-            return self.lane.convert(task, &Scales::default(), window, out, &packed.copy);
+            return self.convert(task, &Scales::default(), &loaded, 0, out, &packed.copy);
         }
         match piece.widest().filter(|_| span > capacity) {
             Some(axis) => {
@@ -180,10 +206,28 @@ impl<'a> Filler<'a> {
                 let scales = Scales::read(self.checked, &mut self.reader, task, piece)?;
                 let loaded =
                     self.reader.load(tensor.source, tensor.begin + origin * bits / 8, span as usize)?;
-                let window = Window { bytes: self.reader.bytes(&loaded), origin };
-                self.lane.convert(task, &scales, window, out, piece)
+                self.convert(task, &scales, &loaded, origin, out, piece)
             }
         }
+    }
+
+    /// Converts out of what was loaded last, whose first element is `origin` of its tensor.
+    fn convert(
+        &mut self,
+        task: &Task,
+        scales: &Scales,
+        loaded: &Loaded,
+        origin: u64,
+        out: &mut [u8],
+        piece: &BoxCopy,
+    ) -> Result<(), Error> {
+        let window = Window { bytes: self.reader.bytes(loaded), origin };
+        // SAFETY: the next windows are read into other memory; what is mapped is not pinned, and read at once.
+        unsafe { self.lane.convert(task, scales, window, out, piece) }?;
+        if task.apart {
+            self.reader.next_window();
+        }
+        Ok(())
     }
 
     /// Reads a box of runs straight into place.
@@ -222,6 +266,20 @@ fn runs(piece: &BoxCopy) -> (u64, &[Dim]) {
 fn is_long(piece: &BoxCopy, size: u64) -> bool {
     let (run, outer) = runs(piece);
     outer.is_empty() || run * size >= IN_PLACE
+}
+
+/// Bytes that are being filled: nobody sees them before they are finished.
+#[must_use]
+pub struct Tile<'t> {
+    bytes: &'t mut [u8],
+    under_way: bool,
+}
+
+impl Tile<'_> {
+    /// Whether other work can go on before it is finished.
+    pub fn is_under_way(&self) -> bool {
+        self.under_way
+    }
 }
 
 /// A copy between two element types, into a target that begins at payload element `begin`.

@@ -1,12 +1,12 @@
 //! GPUs as an option: they compute a tile's elements where that is work, and give the bits that the CPU gives.
 
 use crate::Error;
-use crate::backend::{Backend, CpuLane, Lane};
+use crate::backend::{Backend, CpuLane, Lane, Pin};
 use crate::fill::Task;
 use crate::plan::CopyOp;
 use crate::scales::Scales;
 use ckpt_cuda::{Device, Job, MAX_AXES, Operation};
-use ckpt_tensor::{BoxCopy, Dtype, Window};
+use ckpt_tensor::{BoxCopy, Dtype, Op, Window};
 
 /// What computes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,34 +49,63 @@ impl Backend for Gpus {
         };
         let gpu = ckpt_cuda::Lane::new(device, window, tile)?;
         gpu.bind()?;
-        Ok(Box::new(GpuLane { gpu, tile }))
+        Ok(Box::new(GpuLane { gpu, capacity: tile }))
+    }
+
+    fn windows(&self) -> usize {
+        if self.0.is_empty() { 1 } else { ckpt_cuda::Lane::WINDOWS }
     }
 }
 
-/// A worker's way through its GPU, which takes a segment's part of an item at a time.
+/// What is under way at a time is worth the calls, and a segment has several.
+const TILE: usize = 2 << 20;
+
+/// A worker's way through its GPU.
 struct GpuLane {
     gpu: ckpt_cuda::Lane,
-    tile: usize,
+    /// The most bytes of a tile.
+    capacity: usize,
 }
+
+impl Pin for ckpt_cuda::Pinned {}
 
 impl Lane for GpuLane {
     fn tile(&self) -> usize {
-        self.tile
+        TILE.min(self.capacity)
     }
 
-    fn computes_apart(&self, op: Option<&CopyOp>, from: Dtype, to: Dtype, piece: &BoxCopy) -> bool {
-        takes(op, from, to, piece)
+    fn computes_apart(
+        &self,
+        bytes: usize,
+        op: Option<&CopyOp>,
+        from: Dtype,
+        to: Dtype,
+        piece: &BoxCopy,
+    ) -> bool {
+        bytes <= self.capacity && takes(op, from, to, piece)
     }
 
-    fn begin(&mut self, target: &[u8]) -> Result<(), Error> {
-        Ok(self.gpu.upload(target)?)
+    unsafe fn begin(&mut self, target: &[u8]) -> Result<(), Error> {
+        // SAFETY: as for the caller; so below.
+        Ok(unsafe { self.gpu.upload(target) }?)
     }
 
-    fn fetch(&mut self, target: &mut [u8]) -> Result<(), Error> {
-        Ok(self.gpu.fetch(target)?)
+    unsafe fn fetch(&mut self, target: &mut [u8]) -> Result<(), Error> {
+        // SAFETY: as above.
+        Ok(unsafe { self.gpu.fetch(target) }?)
     }
 
-    fn convert(
+    fn finish(&mut self, left: usize) -> Result<(), Error> {
+        Ok(self.gpu.finish(left)?)
+    }
+
+    /// Where the driver refuses, copies are slower.
+    unsafe fn pin(&self, memory: &mut [u8]) -> Option<Box<dyn Pin>> {
+        // SAFETY: as above.
+        unsafe { self.gpu.pin(memory) }.ok().map(|pin| Box::new(pin) as Box<dyn Pin>)
+    }
+
+    unsafe fn convert(
         &mut self,
         task: &Task,
         scales: &Scales,
@@ -84,11 +113,14 @@ impl Lane for GpuLane {
         target: &mut [u8],
         piece: &BoxCopy,
     ) -> Result<(), Error> {
-        if task.apart {
-            place(&mut self.gpu, task, scales, window, piece)
-        } else {
-            CpuLane.convert(task, scales, window, target, piece)
+        if !task.apart {
+            // SAFETY: as above.
+            return unsafe { CpuLane.convert(task, scales, window, target, piece) };
         }
+        let operation = operation(task, scales).ok_or_else(|| no_kernel(task))?;
+        let job = Job { operation, window, target_origin: task.begin, copy: piece };
+        // SAFETY: as above.
+        if unsafe { self.gpu.copy(&job) }? { Ok(()) } else { Err(no_kernel(task)) }
     }
 }
 
@@ -98,26 +130,20 @@ fn takes(op: Option<&CopyOp>, from: Dtype, to: Dtype, piece: &BoxCopy) -> bool {
     piece.dims.len() <= MAX_AXES
         && match op {
             None => floats || (from == to && from.size().is_some()),
-            Some(CopyOp::MinusOne) => floats,
+            Some(CopyOp::MinusOne | CopyOp::PlusOne) => floats,
             Some(CopyOp::DequantBlock { .. } | CopyOp::DequantMxfp4 { .. }) => to.is_castable_float(),
-            // The CPU does these.
-            Some(_) => false,
+            // A sum has the bits of the order in which it is taken, which is that of the CPU's kernel.
+            Some(CopyOp::LowRank(_)) => false,
         }
 }
 
-/// Computes a box on the lane's tile, which begins at the task's first element.
-fn place(
-    lane: &mut ckpt_cuda::Lane,
-    task: &Task,
-    scales: &Scales,
-    window: Window,
-    copy: &BoxCopy,
-) -> Result<(), Error> {
+fn operation<'s>(task: &'s Task, scales: &'s Scales) -> Option<Operation<'s>> {
     let (from, to) = (task.from, task.to);
-    let operation = match task.op {
-        None if from == to => Operation::Move { size: from.size().unwrap_or(0) },
-        None => Operation::Cast { from, to, minus_one: false },
-        Some(CopyOp::MinusOne) => Operation::Cast { from, to, minus_one: true },
+    Some(match task.op {
+        None if from == to => Operation::Move { size: from.size()? },
+        None => Operation::Cast { from, to, op: Op::None },
+        Some(CopyOp::MinusOne) => Operation::Cast { from, to, op: Op::MinusOne },
+        Some(CopyOp::PlusOne) => Operation::Cast { from, to, op: Op::PlusOne },
         Some(&CopyOp::DequantBlock { block, columns, .. }) => Operation::Block {
             to,
             columns,
@@ -128,13 +154,8 @@ fn place(
         Some(CopyOp::DequantMxfp4 { .. }) => {
             Operation::Mxfp4 { to, scales: scales.exponents(), first: scales.first() }
         }
-        Some(_) => return Err(no_kernel(task)),
-    };
-    let job = Job { operation, window, target_origin: task.begin, copy };
-    if lane.copy(&job)? {
-        return Ok(());
-    }
-    Err(no_kernel(task))
+        Some(CopyOp::LowRank(_)) => return None,
+    })
 }
 
 fn no_kernel(task: &Task) -> Error {

@@ -15,6 +15,8 @@ mod fill;
 mod gpu;
 mod index;
 mod journal;
+#[cfg(test)]
+mod late_lane;
 mod layout;
 mod low_rank;
 mod machine;

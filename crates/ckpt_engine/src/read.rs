@@ -16,7 +16,9 @@ pub struct Reader<'a> {
     pub direct_refused: bool,
     /// Whether anything was read past the page cache.
     pub direct_used: bool,
-    scratch: Buffer,
+    /// Windows in turns.
+    scratch: Vec<Buffer>,
+    turn: usize,
     /// Bytes delivered so far.
     pub bytes_read: u64,
 }
@@ -28,15 +30,31 @@ pub enum Loaded {
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(sources: &'a [Source], scratch: usize) -> Self {
-        // A direct read begins and ends on blocks around what is wanted.
-        let scratch = Buffer::new(scratch + 2 * DIRECT_ALIGNMENT);
-        Reader { sources, direct_refused: false, direct_used: false, scratch, bytes_read: 0 }
+    /// `windows`: at least one; of `window_bytes` bytes each.
+    pub fn new(sources: &'a [Source], windows: Vec<Buffer>) -> Self {
+        Reader {
+            sources,
+            direct_refused: false,
+            direct_used: false,
+            scratch: windows,
+            turn: 0,
+            bytes_read: 0,
+        }
+    }
+
+    /// Bytes of a window that holds `capacity` bytes: a direct read begins and ends on blocks around what is wanted.
+    pub fn window_bytes(capacity: usize) -> usize {
+        capacity + 2 * DIRECT_ALIGNMENT
     }
 
     /// The most that `load` and `gather` take.
     pub fn capacity(&self) -> usize {
-        self.scratch.len() - 2 * DIRECT_ALIGNMENT
+        self.scratch[self.turn].len() - 2 * DIRECT_ALIGNMENT
+    }
+
+    /// Leaves the window that was read into last as it is until all others had their turn.
+    pub fn next_window(&mut self) {
+        self.turn = (self.turn + 1) % self.scratch.len();
     }
 
     fn mode(&self, source: usize) -> ReadMode {
@@ -81,21 +99,21 @@ impl<'a> Reader<'a> {
         let is_large = length >= SHORTEST_DIRECT;
         if mode == ReadMode::Auto
             && is_large
-            && source.read_cached(&mut self.scratch.bytes_mut()[..length], position)?
+            && source.read_cached(&mut self.scratch[self.turn].bytes_mut()[..length], position)?
         {
             return Ok(Loaded::Scratch { skip: 0, length });
         }
         if matches!(mode, ReadMode::Direct | ReadMode::Auto) && is_large {
             let skip = (position % DIRECT_ALIGNMENT as u64) as usize;
             let whole = (skip + length).next_multiple_of(DIRECT_ALIGNMENT);
-            let scratch = &mut self.scratch.bytes_mut()[..whole];
+            let scratch = &mut self.scratch[self.turn].bytes_mut()[..whole];
             if source.read_direct(scratch, position - skip as u64, skip + length)? {
                 self.direct_used = true;
                 return Ok(Loaded::Scratch { skip, length });
             }
             self.direct_refused = true;
         }
-        source.read(&mut self.scratch.bytes_mut()[..length], position)?;
+        source.read(&mut self.scratch[self.turn].bytes_mut()[..length], position)?;
         Ok(Loaded::Scratch { skip: 0, length })
     }
 
@@ -108,7 +126,8 @@ impl<'a> Reader<'a> {
     ) -> Result<Loaded, Error> {
         let mut end = 0;
         for position in positions {
-            self.sources[source].read(&mut self.scratch.bytes_mut()[end..end + length], position)?;
+            self.sources[source]
+                .read(&mut self.scratch[self.turn].bytes_mut()[end..end + length], position)?;
             end += length;
         }
         self.bytes_read += end as u64;
@@ -117,7 +136,7 @@ impl<'a> Reader<'a> {
 
     pub fn bytes<'b>(&'b self, loaded: &'b Loaded) -> &'b [u8] {
         match loaded {
-            Loaded::Scratch { skip, length } => &self.scratch.bytes()[*skip..skip + length],
+            Loaded::Scratch { skip, length } => &self.scratch[self.turn].bytes()[*skip..skip + length],
             Loaded::Mapped(map) => map,
         }
     }

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::archives::Archives;
 use crate::board::CrcBoard;
 use crate::check::Checked;
-use crate::fill::{Filler, Pieces};
+use crate::fill::{Filler, Pieces, Tile};
 use crate::journal::SliceRecord;
 use crate::layout::{FileLayout, Placed};
 use crate::plan::{Item, TensorItem};
@@ -140,14 +140,30 @@ impl Work<'_> {
         let summed = placed.trailer > 0;
         let mut element = (slice.start - payload) / size;
         filler.position = slice.start;
-        for tile in target.chunks_mut(filler.tile(&pieces)) {
-            filler.fill_pieces(&pieces, element, tile)?;
+        let mut sum = |tile: &[u8]| {
             if summed {
                 crc.update(tile);
             }
-            element += tile.len() as u64 / size;
-            filler.position += tile.len() as u64;
-            (self.progress)(tile.len())?;
+            (self.progress)(tile.len())
+        };
+        let mut under_way: Option<Tile> = None;
+        for tile in target.chunks_mut(filler.tile(&pieces)) {
+            let bytes = tile.len() as u64;
+            let started = filler.start(&pieces, element, tile)?;
+            element += bytes / size;
+            filler.position += bytes;
+            // A tile is summed while the next is under way, or at once, while it is in the cache.
+            if let Some(earlier) = under_way.take() {
+                sum(filler.finish(earlier, usize::from(started.is_under_way()))?)?;
+            }
+            if started.is_under_way() {
+                under_way = Some(started);
+            } else {
+                sum(filler.finish(started, 0)?)?;
+            }
+        }
+        if let Some(last) = under_way {
+            sum(filler.finish(last, 0)?)?;
         }
         Ok(crc)
     }

@@ -112,9 +112,13 @@ impl<'a> Workers<'a> {
             layout,
             sources,
             writers,
-            threads: threads(options.threads, options.memory, worker_memory(checked, segment))
-                .min(segments.len())
-                .max(1),
+            threads: threads(
+                options.threads,
+                options.memory,
+                worker_memory(checked, segment, backend.windows()),
+            )
+            .min(segments.len())
+            .max(1),
             segments,
             segment,
             board,
@@ -164,7 +168,7 @@ impl<'a> Workers<'a> {
             bytes_read: self.bytes_read.load(Ordering::Relaxed),
             bytes_resumed: self.bytes_resumed,
             threads: self.threads,
-            memory: self.threads * worker_memory(self.checked, self.segment),
+            memory: self.threads * worker_memory(self.checked, self.segment, self.backend.windows()),
             bytes_shared: self.bytes_shared.load(Ordering::Relaxed),
             direct_refused: self.direct_refused.load(Ordering::Relaxed),
             waiting: self.waiting.clone(),
@@ -228,10 +232,10 @@ impl<'a> Workers<'a> {
             Ok(lane) => lane,
             Err(error) => return self.fail(error),
         };
-        let mut filler = Filler::new(self.checked, self.sources, scratch, lane);
+        let mut filler = Filler::new(self.checked, self.sources, scratch, self.backend.windows(), lane);
         filler.runs = self.sharing.map(|_| Runs::default());
         let mut archives = Archives::default();
-        let mut buffer = Buffer::new(self.segment);
+        let mut buffer = filler.buffer(self.segment);
         let result = loop {
             let Some(segment) = self.segments.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
                 break Ok(());
@@ -351,15 +355,15 @@ pub fn segment_size(layout: &Layout) -> usize {
     part.next_multiple_of(SMALLEST_SEGMENT).clamp(SMALLEST_SEGMENT, SEGMENT)
 }
 
-fn worker_memory(checked: &Checked, segment: usize) -> usize {
+fn worker_memory(checked: &Checked, segment: usize, windows: usize) -> usize {
     let scratch = segment / SCRATCH_PART;
-    segment + scratch + low_rank::memory(checked, scratch)
+    segment + windows * scratch + low_rank::memory(checked, scratch)
 }
 
-/// Bytes of buffers that a run of a layout takes.
+/// Bytes of buffers that a run of a layout takes on the CPU.
 pub fn buffer_bytes(checked: &Checked, layout: &Layout, threads: Option<usize>, memory: usize) -> usize {
     let segment = segment_size(layout);
-    let each = worker_memory(checked, segment);
+    let each = worker_memory(checked, segment, 1);
     let segments: u64 = layout.files.iter().map(|file| file.bytes.div_ceil(segment as u64)).sum();
     let count = self::threads(threads, memory, each).min(usize::try_from(segments).unwrap_or(usize::MAX));
     count.max(1) * each
