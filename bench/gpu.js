@@ -3,7 +3,7 @@
  *
  *     node bench/gpu.js                          everything
  *     node bench/gpu.js goldens fp8              some of goldens, bf16, f32, fp8, mxfp4
- *     node bench/gpu.js fp8 --cores=16,4,1 --gigabytes=8 --rounds=3 --devices=cpu,cuda:0
+ *     node bench/gpu.js fp8 --cores=16,4,1 --gigabytes=8 --rounds=3 --devices=cpu+cuda:0,1+auto
  *
  * `goldens` converts every fixture as the real stack did and compares tensors with what it wrote. The others make a
  * source whose target has so many gigabytes, and convert it on each device in turns with so many cores; medians, and
@@ -28,9 +28,7 @@ const option = (name, fallback) =>
 const gigabytes = Number(option('gigabytes', 8));
 const rounds = Number(option('rounds', 3));
 const cores = option('cores', String(availableParallelism())).split(',').map(Number);
-const devices = option('devices', 'cpu,cuda:0')
-  .split(',cuda')
-  .map((name, i) => (i === 0 ? name : `cuda${name}`));
+const devices = option('devices', 'cpu+cuda:0').split('+');
 
 const root = mkdtempSync(join(process.env.BENCH_DIR ?? '/dev/shm', 'nemotron-gpu-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
@@ -64,6 +62,7 @@ async function time(names) {
     SOURCES[name]();
     for (const count of cores) {
       const seconds = devices.map(() => []);
+      const computed = [];
       let written = 0;
       for (let round = 0; round < rounds; round += 1) {
         for (const [at, device] of devices.entries()) {
@@ -73,6 +72,9 @@ async function time(names) {
           const report = await convert(target, device, count);
           seconds[at].push((performance.now() - began) / 1000);
           written = report.bytesWritten / 1e9;
+          computed[at] = [device, report.compute, report.computeReason]
+            .filter((word) => word !== null)
+            .join(': ');
         }
       }
       // Once a source; the cores change nothing.
@@ -83,6 +85,7 @@ async function time(names) {
       const cells = medians.map((value) => `${value.toFixed(2)} | ${(written / value).toFixed(2)} |`);
       const ratios = medians.slice(1).map((value) => (value / medians[0]).toFixed(2));
       console.log(`| ${name} | ${written.toFixed(1)} | ${count} | ${cells.join(' ')} ${ratios.join(', ')} |`);
+      if (devices.includes('auto')) console.log(`\n${computed.join('; ')}\n`);
     }
     for (const entry of readdirSync(root)) rmSync(join(root, entry), { recursive: true });
   }

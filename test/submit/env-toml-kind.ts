@@ -32,7 +32,7 @@ export async function envToml(recorded: TomlCase, place: Place): Promise<string 
   let exit = 0;
   try {
     const run = { id: 'env/env_toml', config, defaultConfig, words, env: io.env, cwd: place.cwd };
-    exit = await runStep({ ...run, json: false, quiet: false }, io);
+    exit = await runStep({ ...run, json: false, quiet: false, verbose: false }, io);
   } catch (caught) {
     error = caught;
     exit = exitCode(caught);

@@ -28,12 +28,15 @@ pub struct Device {
 }
 
 impl Device {
+    /// Whether there is a GPU of this number. Errors: `NoDriver`, `NoDevice`.
+    pub fn check(ordinal: usize) -> Result<(), Error> {
+        let count = device_count()?;
+        if ordinal < count { Ok(()) } else { Err(Error::NoDevice { ordinal, count }) }
+    }
+
     /// Makes a context on GPU number `ordinal`, as the driver counts the visible ones.
     pub fn open(ordinal: usize) -> Result<Device, Error> {
-        let count = device_count()?;
-        if ordinal >= count {
-            return Err(Error::NoDevice { ordinal, count });
-        }
+        Device::check(ordinal)?;
         let context = CudaContext::new(ordinal).map_err(Error::driver("cuDevicePrimaryCtxRetain"))?;
         // SAFETY: a lane's memory is used on the lane's own stream only.
         unsafe { context.disable_event_tracking() };

@@ -44,6 +44,23 @@ impl<'a> Pieces<'a> {
         let copies = self.form.copies.iter().zip(&self.boxes.boxes);
         copies.map(|(copy, piece)| (copy, tensors[copy.tensor], piece))
     }
+
+    /// Whether the elements are work for a lane that computes such copies apart: not all of them are read into place.
+    pub fn are_apart(
+        &self,
+        checked: &Checked,
+        computes: impl Fn(Option<&CopyOp>, Dtype, Dtype, &BoxCopy) -> bool,
+    ) -> bool {
+        let mut reads = true;
+        for (copy, tensor, piece) in self.copies() {
+            let from = checked.tensor_dtypes[tensor];
+            if !computes(copy.op.as_ref(), from, self.to, piece) {
+                return false;
+            }
+            reads &= copy.op.is_none() && from == self.to && is_long(piece, u64::from(from.bits()) / 8);
+        }
+        !reads
+    }
 }
 
 /// Fills ranges of payloads.
@@ -126,7 +143,9 @@ impl<'a> Filler<'a> {
             }
             None => {}
         }
-        let apart = self.is_apart(pieces, to, out.len());
+        let apart = pieces.are_apart(self.checked, |op, from, to, piece| {
+            self.lane.computes_apart(out.len(), op, from, to, piece)
+        });
         if apart && pieces.form.fill.is_some() {
             // SAFETY: the tile that is returned keeps the bytes from everybody else.
             unsafe { self.lane.begin(out) }?;
@@ -155,19 +174,6 @@ impl<'a> Filler<'a> {
             self.lane.finish(later)?;
         }
         Ok(tile.bytes)
-    }
-
-    /// Whether an item's elements are work for a lane that computes apart: not all of them are read into place.
-    fn is_apart(&self, pieces: &Pieces, to: Dtype, bytes: usize) -> bool {
-        let mut reads = true;
-        for (copy, tensor, piece) in pieces.copies() {
-            let from = self.checked.tensor_dtypes[tensor];
-            if !self.lane.computes_apart(bytes, copy.op.as_ref(), from, to, piece) {
-                return false;
-            }
-            reads &= copy.op.is_none() && from == to && is_long(piece, u64::from(from.bits()) / 8);
-        }
-        !reads
     }
 
     fn copy(&mut self, task: &Task, piece: &BoxCopy, out: &mut [u8]) -> Result<(), Error> {

@@ -2,8 +2,10 @@
 
 use crate::Error;
 use crate::backend::{Backend, CpuLane, Lane, Pin};
+use crate::choice::{Work, choose};
 use crate::fill::Task;
 use crate::plan::CopyOp;
+use crate::run::Prepared;
 use crate::scales::Scales;
 use ckpt_cuda::{Device, Job, MAX_AXES, Operation};
 use ckpt_tensor::{BoxCopy, Dtype, Op, Window};
@@ -15,36 +17,60 @@ pub enum Compute {
     Cpu,
     /// GPUs by the driver's numbers; workers are spread over them.
     Cuda(Vec<usize>),
-    /// What is fastest: on every machine that was measured the CPU, see docs/performance.md.
+    /// What is faster, as far as it was measured: see `choice`.
     Auto,
 }
 
 /// The opened GPUs; none when the CPU computes.
 #[derive(Default)]
-pub struct Gpus(Vec<Device>);
+pub struct Gpus {
+    devices: Vec<Device>,
+    /// Why the CPU computes although it was not asked to.
+    pub reason: Option<String>,
+}
 
 impl Gpus {
-    /// Errors: `Gpu` when a GPU was asked for that cannot be used.
-    pub fn open(compute: &Compute) -> Result<Gpus, Error> {
+    /// What computes a plan's elements, or those of one rank. Errors: `Gpu` when a GPU was asked for that cannot be used.
+    pub fn open(
+        compute: &Compute,
+        Prepared { checked, layout }: &Prepared,
+        rank: Option<u32>,
+    ) -> Result<Gpus, Error> {
+        let work = || Work::of(checked, layout, rank);
         match compute {
-            Compute::Cpu | Compute::Auto => Ok(Gpus::default()),
+            Compute::Cpu => Ok(Gpus::default()),
+            Compute::Auto => {
+                let devices = choose(&work()).and_then(|all| open(&all).map_err(|error| error.to_string()));
+                Ok(devices.map_or_else(Gpus::none, |devices| Gpus { devices, reason: None }))
+            }
             Compute::Cuda(ordinals) => {
-                let opened: Result<Vec<Device>, _> = ordinals.iter().map(|&at| Device::open(at)).collect();
-                Ok(Gpus(opened?))
+                ordinals.iter().try_for_each(|&at| Device::check(at))?;
+                if work().changed == 0 {
+                    return Ok(Gpus::none("no element changes".into()));
+                }
+                Ok(Gpus { devices: open(ordinals)?, reason: None })
             }
         }
     }
 
+    fn none(reason: String) -> Gpus {
+        Gpus { devices: Vec::new(), reason: Some(reason) }
+    }
+
     /// What computes, in words.
     pub fn name(&self) -> String {
-        let names: Vec<&str> = self.0.iter().map(Device::name).collect();
+        let names: Vec<&str> = self.devices.iter().map(Device::name).collect();
         if names.is_empty() { "cpu".into() } else { names.join(", ") }
     }
 }
 
+fn open(ordinals: &[usize]) -> Result<Vec<Device>, ckpt_cuda::Error> {
+    ordinals.iter().map(|&at| Device::open(at)).collect()
+}
+
 impl Backend for Gpus {
     fn lane(&self, worker: usize, window: usize, tile: usize) -> Result<Box<dyn Lane + '_>, Error> {
-        let Some(device) = self.0.get(worker % self.0.len().max(1)) else {
+        let Some(device) = self.devices.get(worker % self.devices.len().max(1)) else {
             return Ok(Box::new(CpuLane));
         };
         let gpu = ckpt_cuda::Lane::new(device, window, tile)?;
@@ -53,7 +79,7 @@ impl Backend for Gpus {
     }
 
     fn windows(&self) -> usize {
-        if self.0.is_empty() { 1 } else { ckpt_cuda::Lane::WINDOWS }
+        if self.devices.is_empty() { 1 } else { ckpt_cuda::Lane::WINDOWS }
     }
 }
 
@@ -125,7 +151,7 @@ impl Lane for GpuLane {
 }
 
 /// Whether the kernel has a form for a copy.
-fn takes(op: Option<&CopyOp>, from: Dtype, to: Dtype, piece: &BoxCopy) -> bool {
+pub fn takes(op: Option<&CopyOp>, from: Dtype, to: Dtype, piece: &BoxCopy) -> bool {
     let floats = from.is_castable_float() && to.is_castable_float();
     piece.dims.len() <= MAX_AXES
         && match op {

@@ -8,6 +8,7 @@ mod boxes;
 mod buffer;
 mod check;
 mod checkpoint;
+mod choice;
 mod cover;
 mod disk;
 mod error;

@@ -80,6 +80,8 @@ pub struct Report {
     pub memory: usize,
     /// What computed: `cpu`, or the names of GPUs.
     pub compute: String,
+    /// Why the CPU did although it was not asked to.
+    pub compute_reason: Option<String>,
     /// What was used: one of the modes, or `pread+direct`.
     pub read_mode: &'static str,
     pub write_mode: WriteMode,
@@ -130,7 +132,7 @@ pub fn execute_on(
 ) -> Result<Report, Error> {
     let began = Instant::now();
     let Prepared { checked, layout } = prepared;
-    let gpus = Gpus::open(&options.compute)?;
+    let gpus = Gpus::open(&options.compute, prepared, options.rank)?;
     let sources = open_sources(disk, checked, options)?;
     let journal = options.journal.as_ref().map(|journal| {
         Journal::open(&options.root.join(&journal.path), &journal.digest, segment_size(layout))
@@ -167,6 +169,7 @@ pub fn execute_on(
         threads: work.threads,
         memory: work.memory,
         compute: gpus.name(),
+        compute_reason: gpus.reason.clone(),
         bytes_shared: work.bytes_shared,
         read_mode: read_mode(options.read_mode, &work),
         write_mode: mine().next().map_or(WriteMode::Buffered, |(_, writer)| writer.mode()),

@@ -35,6 +35,8 @@ export interface StepRun {
   readonly cwd: string;
   readonly json: boolean;
   readonly quiet: boolean;
+  /** Tell also what was decided without being asked. */
+  readonly verbose: boolean;
 }
 export type RunStep = (run: StepRun, io: Io) => Promise<number>;
 

@@ -73,6 +73,8 @@ export interface ExecuteReport extends PlannedFiles {
   readonly memory: number;
   /** What computed: `cpu`, or the names of GPUs. */
   readonly compute: string;
+  /** Why the CPU did although it was not asked to; null otherwise. */
+  readonly computeReason: string | null;
   /** What was used: `pread`, `direct`, `pread+direct` or `mmap`; `direct`, `dontcache` or `buffered`. */
   readonly readMode: string;
   readonly writeMode: string;

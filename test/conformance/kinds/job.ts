@@ -56,6 +56,7 @@ export function job(recorded: Case, place: Place): string | undefined {
         forceSquash: false,
         json: false,
         quiet: false,
+        verbose: false,
         argv: [...dotlist, ...passthrough],
         dotlist,
         passthrough,

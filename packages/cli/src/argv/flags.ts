@@ -66,6 +66,7 @@ export const FLAGS = {
     { name: 'fresh', doc: 'Discard what an interrupted run left, as fresh=true does' },
     { name: 'json', doc: 'Print JSON: the plan with -d, otherwise the report' },
     { name: 'quiet', doc: 'Print errors only' },
+    { name: 'verbose', doc: 'Say what computed, and why' },
     HELP,
   ],
   plan: [

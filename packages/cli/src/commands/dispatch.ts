@@ -36,8 +36,9 @@ export async function dispatch(run: WrittenRun, io: Io): Promise<number> {
     if (code !== 0) return code;
   }
   const { train: config, defaultConfig } = run;
-  const { passthrough: words, json, quiet } = request;
-  return io.runStep({ id: run.step.id, config, defaultConfig, words, env, cwd: io.cwd, json, quiet }, io);
+  const { passthrough: words, json, quiet, verbose } = request;
+  const step = { id: run.step.id, config, defaultConfig, words, env, cwd: io.cwd };
+  return io.runStep({ ...step, json, quiet, verbose }, io);
 }
 
 /** The job as its backend takes it; undefined when it runs here. */

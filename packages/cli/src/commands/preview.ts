@@ -11,11 +11,11 @@ export type Preview = { readonly step: ConfigMap } | { readonly stops: string } 
 /** A dry run compiles only: a step that would stop is worth a line, not a failure. */
 export async function preview(compiled: CompiledRun, io: Io): Promise<Preview> {
   const { request, step, defaultConfig } = compiled;
-  const { passthrough: words, json, quiet } = request;
+  const { passthrough: words, json, quiet, verbose } = request;
   const config = trainTree(compiled.job);
   try {
-    const run = { id: step.id, config, defaultConfig, words, env: io.env, cwd: io.cwd, json, quiet };
-    const parameters = await describeStep(run, io);
+    const run = { id: step.id, config, defaultConfig, words, env: io.env, cwd: io.cwd };
+    const parameters = await describeStep({ ...run, json, quiet, verbose }, io);
     return parameters === undefined ? undefined : { step: parameters };
   } catch (error) {
     if (error instanceof NemotronError) return { stops: error.message };

@@ -17,6 +17,7 @@ export interface RunRequest {
   readonly forceSquash: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
+  readonly verbose: boolean;
   /** The words left after the flags, as they are recorded in the job. */
   readonly argv: readonly string[];
   readonly dotlist: readonly string[];
@@ -46,6 +47,7 @@ export function readRunRequest(words: readonly string[]): RunRequest {
     forceSquash: late.forceSquash || early.switches.has('force-squash'),
     json: early.switches.has('json'),
     quiet: early.switches.has('quiet'),
+    verbose: early.switches.has('verbose'),
     argv,
     dotlist: late.dotlist,
     passthrough: late.passthrough,

@@ -19,6 +19,8 @@ interface Report {
   readonly phases: Readonly<Record<'plan' | 'convert' | 'verify' | 'publish', number>>;
   readonly filesystems: { readonly source: string; readonly target: string };
   readonly threads: number;
+  readonly compute: string;
+  readonly computeReason: string | null;
   readonly readMode: string;
   readonly writeMode: string;
 }
@@ -39,7 +41,7 @@ export async function runConversion(
   { from, to, idle, notes, showProgress, convert }: Conversion,
   settings: Settings,
   manifest: Manifest,
-  { env, json, quiet }: StepRun,
+  { env, json, quiet, verbose }: StepRun,
   io: Io,
 ): Promise<number> {
   const say = (text: string) => {
@@ -65,6 +67,10 @@ export async function runConversion(
       shown?.end();
     }
   });
+  if (verbose) {
+    const why = report.computeReason === null ? '' : `: ${report.computeReason}`;
+    say(`computed by ${report.compute}${why}`);
+  }
   if (json) io.out.write(jsonText(report));
   else if (!quiet) {
     const rate = formatBytes(report.bytesWritten / Math.max(report.seconds, 1e-9));

@@ -56,6 +56,8 @@ export interface Written {
   readonly threads: number;
   /** What computed: `cpu`, or the names of GPUs. */
   readonly compute: string;
+  /** Why the CPU did although it was not asked to; null otherwise. */
+  readonly computeReason: string | null;
   readonly readMode: string;
   readonly writeMode: string;
 }
@@ -69,6 +71,7 @@ const NOTHING: Written = {
   bytesResumed: 0,
   threads: 0,
   compute: 'none',
+  computeReason: null,
   readMode: 'none',
   writeMode: 'none',
 };
@@ -128,12 +131,12 @@ async function work(writing: Writing, context: Context): Promise<Written> {
     } else {
       await staging.release();
     }
-    const { bytesRead, bytesWritten, bytesShared, bytesResumed, threads, compute, readMode, writeMode } =
-      report;
+    const { bytesRead, bytesWritten, bytesShared, bytesResumed } = report;
+    const { threads, compute, computeReason, readMode, writeMode } = report;
     const io = { bytesRead, bytesWritten, bytesShared, bytesResumed };
     const publish = (performance.now() - began) / 1000 - convert - verifySeconds;
     const phases = { convert, verify: verifySeconds, publish };
-    return { published, phases, ...io, threads, compute, readMode, writeMode };
+    return { published, phases, ...io, threads, compute, computeReason, readMode, writeMode };
   } catch (error) {
     await staging.release();
     throw error;
