@@ -65,7 +65,9 @@ async function time(names) {
       const computed = [];
       let written = 0;
       for (let round = 0; round < rounds; round += 1) {
-        for (const [at, device] of devices.entries()) {
+        // In turns from the front and from the back: what runs later finds another memory.
+        const order = [...devices.entries()];
+        for (const [at, device] of round % 2 ? order.reverse() : order) {
           const target = join(root, `target-${at}`);
           rmSync(target, { recursive: true, force: true });
           const began = performance.now();

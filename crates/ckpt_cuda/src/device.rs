@@ -8,10 +8,15 @@ use std::sync::Arc;
 /// Made from `kernels/box_copy.cu` by `kernels/compile.sh`.
 const KERNEL: &str = include_str!("../kernels/box_copy.ptx");
 
+/// Whether the driver's library is installed; it is not started.
+pub fn has_driver() -> bool {
+    // SAFETY: loading libcuda runs its initialisers, which every CUDA program relies on.
+    unsafe { sys::is_culib_present() }
+}
+
 /// GPUs that the driver has. `NoDriver` where there is none.
 pub fn device_count() -> Result<usize, Error> {
-    // SAFETY: loading libcuda runs its initialisers, which every CUDA program relies on.
-    if !unsafe { sys::is_culib_present() } {
+    if !has_driver() {
         return Err(Error::NoDriver);
     }
     match CudaContext::device_count() {

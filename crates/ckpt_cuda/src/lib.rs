@@ -13,15 +13,18 @@ mod error;
 mod job;
 #[cfg(not(target_family = "wasm"))]
 mod lane;
+#[cfg(not(target_family = "wasm"))]
 mod pinned;
+#[cfg(not(target_family = "wasm"))]
 mod wait;
 
 #[cfg(target_family = "wasm")]
-pub use absent::{Device, Lane, device_count};
+pub use absent::{Device, Lane, Pinned, device_count, has_driver};
 #[cfg(not(target_family = "wasm"))]
-pub use device::{Device, device_count};
+pub use device::{Device, device_count, has_driver};
 pub use error::Error;
 pub use job::{Job, MAX_AXES, Operation};
 #[cfg(not(target_family = "wasm"))]
 pub use lane::Lane;
+#[cfg(not(target_family = "wasm"))]
 pub use pinned::Pinned;

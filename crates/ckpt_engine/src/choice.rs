@@ -6,7 +6,7 @@ use crate::fill::Pieces;
 use crate::gpu::takes;
 use crate::layout::Layout;
 use crate::plan::{CopyOp, Item};
-use ckpt_cuda::device_count;
+use ckpt_cuda::{Error, device_count, has_driver};
 use std::thread::available_parallelism;
 
 /// More cores than these outrun the way over the bus.
@@ -45,16 +45,20 @@ impl Work {
     }
 }
 
-/// The GPUs to take, by the driver's numbers, or why the CPU is the choice.
+/// The GPUs to take, by the driver's numbers, or why the CPU is the choice. The driver is asked last: its start takes
+/// longer than what a small model has to compute.
 pub fn choose(work: &Work) -> Result<Vec<usize>, String> {
-    let count = device_count().map_err(|error| error.to_string())?;
-    decide(count, available_parallelism().map_or(1, usize::from), work)
+    if !has_driver() {
+        return Err(Error::NoDriver.to_string());
+    }
+    worth_it(available_parallelism().map_or(1, usize::from), work)?;
+    match device_count().map_err(|error| error.to_string())? {
+        0 => Err("the driver has no GPU".into()),
+        count => Ok((0..count).collect()),
+    }
 }
 
-fn decide(gpus: usize, cores: usize, work: &Work) -> Result<Vec<usize>, String> {
-    if gpus == 0 {
-        return Err("the driver has no GPU".into());
-    }
+fn worth_it(cores: usize, work: &Work) -> Result<(), String> {
     if cores > FEW_CORES {
         return Err(format!("{cores} cores are faster than a GPU"));
     }
@@ -62,7 +66,7 @@ fn decide(gpus: usize, cores: usize, work: &Work) -> Result<Vec<usize>, String> 
         let gigabytes = work.dequantised as f64 / 1e9;
         return Err(format!("{gigabytes:.1} GB to dequantise are too few for the start of a GPU"));
     }
-    Ok((0..gpus).collect())
+    Ok(())
 }
 
 #[cfg(test)]
@@ -70,14 +74,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gpu_is_taken_beside_few_cores_for_much_to_dequantise() {
+    fn a_gpu_is_worth_it_beside_few_cores_for_much_to_dequantise() {
         let work = |dequantised| Work { changed: 100_000_000_000, dequantised };
-        assert_eq!(decide(2, 1, &work(ENOUGH)), Ok(vec![0, 1]));
-        assert_eq!(decide(1, FEW_CORES, &work(ENOUGH)), Ok(vec![0]));
-        for (gpus, cores, bytes, why) in
-            [(0, 1, ENOUGH, "no GPU"), (1, 3, ENOUGH, "3 cores"), (1, 1, ENOUGH - 1, "12.0 GB")]
-        {
-            let refused = decide(gpus, cores, &work(bytes)).unwrap_err();
+        assert_eq!(worth_it(1, &work(ENOUGH)), Ok(()));
+        assert_eq!(worth_it(FEW_CORES, &work(ENOUGH)), Ok(()));
+        for (cores, bytes, why) in [(FEW_CORES + 1, ENOUGH, "3 cores"), (1, ENOUGH - 1, "12.0 GB")] {
+            let refused = worth_it(cores, &work(bytes)).unwrap_err();
             assert!(refused.contains(why), "{refused}");
         }
     }
