@@ -12,7 +12,14 @@ function convertOn(device: string, ...words: string[]) {
   outputs += 1;
   const source = join(ROOT, 'test/fixtures/deepseek-v3-fp8');
   const parameters = [`hf_model_id=${source}`, `megatron_path=${join(dir, `out-${outputs}`)}`];
-  return nemotron(['steps', 'run', 'convert/hf_to_megatron', ...parameters, `device_map=${device}`, ...words]);
+  return nemotron([
+    'steps',
+    'run',
+    'convert/hf_to_megatron',
+    ...parameters,
+    `device_map=${device}`,
+    ...words,
+  ]);
 }
 
 describe('device_map', () => {
