@@ -61,6 +61,7 @@ pub fn run_plan(
         "threads": report.threads,
         "memory": report.memory,
         "compute": report.compute,
+        "computeReason": report.compute_reason,
         "bytesShared": report.bytes_shared,
         "readMode": report.read_mode,
         "writeMode": report.write_mode.name(),

@@ -2,6 +2,10 @@
 
 use crate::{Error, Job};
 
+pub fn has_driver() -> bool {
+    false
+}
+
 pub fn device_count() -> Result<usize, Error> {
     Err(Error::NoDriver)
 }
@@ -9,6 +13,10 @@ pub fn device_count() -> Result<usize, Error> {
 pub enum Device {}
 
 impl Device {
+    pub fn check(_ordinal: usize) -> Result<(), Error> {
+        Err(Error::NoDriver)
+    }
+
     pub fn open(_ordinal: usize) -> Result<Device, Error> {
         Err(Error::NoDriver)
     }
@@ -18,9 +26,13 @@ impl Device {
     }
 }
 
+pub enum Pinned {}
+
 pub enum Lane {}
 
 impl Lane {
+    pub const WINDOWS: usize = 1;
+
     pub fn new(device: &Device, _window: usize, _tile: usize) -> Result<Lane, Error> {
         match *device {}
     }
@@ -29,15 +41,31 @@ impl Lane {
         match *self {}
     }
 
-    pub fn upload(&mut self, _bytes: &[u8]) -> Result<(), Error> {
+    /// # Safety
+    /// Nobody can call this.
+    pub unsafe fn pin(&self, _memory: &mut [u8]) -> Result<Pinned, Error> {
         match *self {}
     }
 
-    pub fn copy(&mut self, _job: &Job) -> Result<bool, Error> {
+    /// # Safety
+    /// Nobody can call this.
+    pub unsafe fn upload(&mut self, _bytes: &[u8]) -> Result<(), Error> {
         match *self {}
     }
 
-    pub fn fetch(&mut self, _out: &mut [u8]) -> Result<(), Error> {
+    /// # Safety
+    /// Nobody can call this.
+    pub unsafe fn copy(&mut self, _job: &Job) -> Result<bool, Error> {
+        match *self {}
+    }
+
+    /// # Safety
+    /// Nobody can call this.
+    pub unsafe fn fetch(&mut self, _out: &mut [u8]) -> Result<(), Error> {
+        match *self {}
+    }
+
+    pub fn finish(&mut self, _left: usize) -> Result<(), Error> {
         match *self {}
     }
 }

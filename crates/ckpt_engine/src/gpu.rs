@@ -158,8 +158,8 @@ pub fn takes(op: Option<&CopyOp>, from: Dtype, to: Dtype, piece: &BoxCopy) -> bo
             None => floats || (from == to && from.size().is_some()),
             Some(CopyOp::MinusOne | CopyOp::PlusOne) => floats,
             Some(CopyOp::DequantBlock { .. } | CopyOp::DequantMxfp4 { .. }) => to.is_castable_float(),
-            // A sum has the bits of the order in which it is taken, which is that of the CPU's kernel.
-            Some(CopyOp::LowRank(_)) => false,
+            // The CPU does these. A sum has the bits of the order in which it is taken, which is that of its kernel.
+            Some(CopyOp::DequantInt4 { .. } | CopyOp::LowRank(_)) => false,
         }
 }
 
@@ -180,7 +180,7 @@ fn operation<'s>(task: &'s Task, scales: &'s Scales) -> Option<Operation<'s>> {
         Some(CopyOp::DequantMxfp4 { .. }) => {
             Operation::Mxfp4 { to, scales: scales.exponents(), first: scales.first() }
         }
-        Some(CopyOp::LowRank(_)) => return None,
+        Some(CopyOp::DequantInt4 { .. } | CopyOp::LowRank(_)) => return None,
     })
 }
 
