@@ -1,4 +1,4 @@
-import { dumpPythonYaml, isPyMap, type PyMap, type PyValue, type YamlValue } from '@nemotron-convert/core';
+import { dumpPythonYaml, isPyMap, type PyMap, type PyValue } from '@nemotron-convert/core';
 import { container as container031 } from '../models/defaults/container-0.3.1.generated.js';
 import { container as container070 } from '../models/defaults/container-0.7.0.generated.js';
 import type { Fields } from '../models/provider.js';
@@ -21,29 +21,10 @@ export function runConfig(
   tokenizerKwargs: PyMap,
   trustRemoteCode: boolean,
 ): string {
-  const tree = runConfigTree(provider, target, paths, tokenizerKwargs, trustRemoteCode);
-  return dumpPythonYaml(numbered(tree), { sortKeys: true, allowUnicode: false });
-}
-
-/** Attributes of configuration objects whose keys transformers makes whole numbers. */
-const BY_NUMBER = ['id2label', 'pruned_heads'];
-
-function numbered(value: PyValue): YamlValue {
-  if (Array.isArray(value)) return (value as readonly PyValue[]).map(numbered);
-  if (!isPyMap(value)) return value as YamlValue;
-  const entries = Object.entries(value).map(([key, inner]): [string, YamlValue] => [
-    key,
-    BY_NUMBER.includes(key) && isPyMap(inner) && Object.keys(inner).every(isNumber)
-      ? byNumber(inner)
-      : numbered(inner),
-  ]);
-  return Object.fromEntries(entries);
-}
-
-const isNumber = (key: string): boolean => /^\d+$/.test(key);
-
-function byNumber(map: PyMap): ReadonlyMap<bigint, YamlValue> {
-  return new Map(Object.entries(map).map(([key, inner]) => [BigInt(key), numbered(inner)]));
+  return dumpPythonYaml(runConfigTree(provider, target, paths, tokenizerKwargs, trustRemoteCode), {
+    sortKeys: true,
+    allowUnicode: false,
+  });
 }
 
 /** The same as a tree. */
