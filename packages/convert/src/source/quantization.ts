@@ -16,7 +16,8 @@ const READABLE: Readonly<Record<string, (given: PyMap) => boolean>> = {
   modelopt: ({ quant_algo: algorithm }) => MODELOPT.has(String(algorithm)),
   'compressed-tensors': (given) =>
     given['format'] === 'mxfp4-pack-quantized' ||
-    (given['format'] === 'pack-quantized' && groups(given).every(isInt4)) ||
+    // Words may hold integers of any width, which only the groups tell.
+    (given['format'] === 'pack-quantized' && groups(given).length > 0 && groups(given).every(isInt4)) ||
     (FLOATS.has(String(given['format'])) && groups(given).every(isFloat8)),
 };
 const MODELOPT = new Set(['FP8', 'FP8_PER_CHANNEL_PER_TOKEN', 'FP8_PB_WO']);
