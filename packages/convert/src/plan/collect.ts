@@ -3,13 +3,14 @@ import type { KeptDtype, ModelDescription, Param } from '../megatron/model.js';
 import type { ConfigRules, DropRule, Family } from '../models/family.js';
 import type { Fields } from '../models/provider.js';
 import type { Target } from '../models/target.js';
+import { PACKED } from '../source/packed.js';
 import { INT4 } from '../source/packed-integers.js';
 import type { SourceTensor } from '../source/tensor.js';
 import { Compiler } from './compiler.js';
 import { Dequantizer } from './dequantize.js';
 import { Kinds, sameShape } from './kind.js';
 import { countsOf, MappingRegistry } from './match.js';
-import { type BlockSize, PACKED, weightOf } from './scales.js';
+import { type BlockSize, weightOf } from './scales.js';
 import type { Compiled, Need } from './transforms/compiled.js';
 import type { Fill } from './types.js';
 

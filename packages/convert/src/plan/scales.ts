@@ -1,4 +1,5 @@
 import { NemotronError } from '@nemotron-convert/core';
+import { PACKED } from '../source/packed.js';
 import type { SourceTensor } from '../source/tensor.js';
 
 export const FLOAT8 = 'F8_E4M3';
@@ -36,9 +37,6 @@ export function scaledBy(name: string): readonly string[] {
 export function weightOf(name: string, tensors: ReadonlyMap<string, SourceTensor>): string | null {
   return scaledBy(name).find((weight) => isQuantised(tensors.get(weight)?.dtype)) ?? null;
 }
-
-/** Four-bit floats in a matrix of bytes, as `unpacked` of source/packed.ts shows them: its shape counts the values. */
-export const PACKED = 'MXFP4';
 
 export function isQuantised(dtype: string | undefined): boolean {
   return dtype === FLOAT8 || dtype === PACKED;

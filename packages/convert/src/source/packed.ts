@@ -1,6 +1,7 @@
-import { PACKED } from '../plan/scales.js';
 import type { SourceTensor } from './tensor.js';
 
+/** No dtype of safetensors: that of four-bit floats in a matrix of bytes, whose shape counts the values. */
+export const PACKED = 'MXFP4';
 /** Values that share a scale. */
 const GROUP = 32;
 const BYTES = new Set(['U8', 'I8']);
