@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::path::PathBuf;
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExecuteOptions {
     pub root: String,
     pub rank: Option<u32>,
@@ -29,6 +29,11 @@ pub struct ExecuteOptions {
 }
 
 impl ExecuteOptions {
+    /// Options as JSON has them.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        serde_json::from_str(text).map_err(|error| Failure::internal(&error.to_string()))
+    }
+
     pub(crate) fn into_engine(self) -> Result<ckpt_engine::Options, Failure> {
         let read_mode = match self.read_mode.as_deref() {
             None | Some("auto") => ReadMode::Auto,

@@ -1,8 +1,7 @@
 //! The calls that cross the border.
 
-use crate::options::{BindingExecuteOptions, BindingProgress};
 use crate::settle::{on_thread, settle, stopped_by};
-use ckpt_calls::Prepared;
+use ckpt_calls::{ExecuteOptions, Prepared};
 use napi::bindgen_prelude::{AbortSignal, Buffer, Env, External, Object};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
@@ -65,17 +64,24 @@ pub fn can_clone_into(paths: Vec<String>, folder: String) -> bool {
     ckpt_calls::can_clone_into(&paths, &folder)
 }
 
+#[napi(object)]
+pub struct BindingProgress {
+    pub done: f64,
+    pub total: f64,
+    pub key: Option<String>,
+}
+
 type Progress = ThreadsafeFunction<BindingProgress, (), BindingProgress, napi::Status, false>;
 
-/// Executes a plan. Resolves to a report as JSON.
+/// Executes a plan, with options as JSON. Resolves to a report as JSON.
 #[napi(
     ts_return_type = "Promise<string>",
-    ts_args_type = "plan: ExternalObject<Plan>, options: BindingExecuteOptions, onProgress?: ((progress: BindingProgress) => void) | null, signal?: AbortSignal | null"
+    ts_args_type = "plan: ExternalObject<Plan>, options: string, onProgress?: ((progress: BindingProgress) => void) | null, signal?: AbortSignal | null"
 )]
 pub fn run_plan<'env>(
     env: &'env Env,
     plan: &BindingPlan,
-    options: BindingExecuteOptions,
+    options: String,
     on_progress: Option<Progress>,
     signal: Option<AbortSignal>,
 ) -> napi::Result<Object<'env>> {
@@ -89,6 +95,6 @@ pub fn run_plan<'env>(
                 on_progress.call(event, ThreadsafeFunctionCallMode::NonBlocking);
             }
         };
-        ckpt_calls::run_plan(&plan, options.into(), &stop, &mut tell)
+        ckpt_calls::run_plan(&plan, ExecuteOptions::parse(&options)?, &stop, &mut tell)
     })
 }

@@ -5,5 +5,4 @@
 
 mod calls;
 mod checkpoints;
-mod options;
 mod settle;

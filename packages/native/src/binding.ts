@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { NemotronError } from '@nemotron-convert/core';
+import type { ExecuteOptions } from './execute-options.js';
 import { libcOf, platformOf } from './platform.js';
 import { WASM_FILE, wasmBinding } from './wasm/fallback.js';
 
@@ -12,7 +13,7 @@ export interface BindingPlan {
   readonly [held]: 'plan';
 }
 
-/** What the native addon exports; JSON strings in and out, but for handles of plans. */
+/** The calls of an engine; JSON strings come back, but for handles of plans. */
 export interface Binding {
   readonly engine: 'native' | 'wasm';
   inspect(paths: string[]): Promise<string>;
@@ -44,25 +45,10 @@ export interface Binding {
   inspectSourceTensor(path: string, name: string): Promise<string>;
   runPlan(
     plan: BindingPlan,
-    options: BindingOptions,
+    options: ExecuteOptions,
     onProgress: ((progress: BindingProgress) => void) | null,
     signal: AbortSignal | null,
   ): Promise<string>;
-}
-
-export interface BindingOptions {
-  root: string;
-  rank?: number;
-  threads?: number;
-  memory?: number;
-  readMode?: string;
-  writeMode?: string;
-  zeroCopy?: string;
-  compute?: string;
-  sync?: boolean;
-  journal?: string;
-  digest?: string;
-  ready?: readonly number[];
 }
 
 export interface BindingProgress {
@@ -132,15 +118,26 @@ function fallback(why: string): Binding {
   return wasmBinding(WASM_FILE);
 }
 
+/** What the native addon exports: as above, with options as JSON. */
+interface Addon extends Omit<Binding, 'engine' | 'runPlan'> {
+  runPlan(
+    plan: BindingPlan,
+    options: string,
+    onProgress: ((progress: BindingProgress) => void) | null,
+    signal: AbortSignal | null,
+  ): Promise<string>;
+}
+
 /** What `load` gives; its failure becomes a NATIVE_MISSING error. */
 export function loadBinding(load: () => unknown): Binding {
   try {
-    const addon = load() as Omit<Binding, 'engine'>;
+    const addon = load() as Addon;
     return {
       ...addon,
       engine: 'native',
       loadPlan: ({ buffer, byteOffset, byteLength }) =>
         addon.loadPlan(Buffer.from(buffer, byteOffset, byteLength)),
+      runPlan: (plan, options, ...watch) => addon.runPlan(plan, JSON.stringify(options), ...watch),
     };
   } catch (cause) {
     const { name, package: wanted } = platformOf(process, libcOf(process.report));
