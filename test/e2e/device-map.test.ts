@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -8,18 +8,13 @@ const dir = mkdtempSync(join(tmpdir(), 'nemotron-device-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 let outputs = 0;
-function convertOn(device: string, ...words: string[]) {
+function words(device: string): string[] {
   outputs += 1;
   const source = join(ROOT, 'test/fixtures/deepseek-v3-fp8');
-  const parameters = [`hf_model_id=${source}`, `megatron_path=${join(dir, `out-${outputs}`)}`];
-  return nemotron([
-    'steps',
-    'run',
-    'convert/hf_to_megatron',
-    ...parameters,
-    `device_map=${device}`,
-    ...words,
-  ]);
+  return [`hf_model_id=${source}`, `megatron_path=${join(dir, `out-${outputs}`)}`, `device_map=${device}`];
+}
+function convertOn(device: string, ...flags: string[]) {
+  return nemotron(['steps', 'run', 'convert/hf_to_megatron', ...words(device), ...flags]);
 }
 
 describe('device_map', () => {
@@ -37,10 +32,14 @@ describe('device_map', () => {
     expect((await convertOn('cpu', '--verbose')).stderr).toContain('computed by cpu\n');
   });
 
-  test('a GPU that is not there is an error with a remedy', async () => {
-    const { exit, stderr } = await convertOn('cuda:999');
-    expect(exit).toBe(2);
-    expect(stderr).toMatch(/E0204.*(libcuda|CUDA device 999 does not exist)/);
-    expect(stderr).toContain('device_map=auto');
+  test('a GPU that is not there is an error with a remedy, and nothing is made', async () => {
+    const before = readdirSync(dir);
+    for (const call of [() => convertOn('cuda:999'), () => nemotron(['plan', ...words('cuda:999')])]) {
+      const { exit, stderr } = await call();
+      expect(exit).toBe(2);
+      expect(stderr).toMatch(/E0204.*(libcuda|CUDA device 999 does not exist)/);
+      expect(stderr).toContain('device_map=auto');
+    }
+    expect(readdirSync(dir)).toEqual(before);
   });
 });

@@ -16,5 +16,5 @@ pub use ckpt_engine::{Prepared, Progress};
 pub use error::Failure;
 pub use headers::inspect;
 pub use options::ExecuteOptions;
-pub use plans::{can_clone_into, index_plan, load_plan, plan_files, plan_memory, run_plan};
+pub use plans::{can_clone_into, index_plan, load_plan, plan_buffers, plan_files, run_plan};
 pub use small_files::{hash_whole_files, sync_all_of};

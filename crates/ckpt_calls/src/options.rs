@@ -57,15 +57,8 @@ impl ExecuteOptions {
             Some("copy_file_range") => Some(Sharing::CopyRange),
             Some(other) => return Err(Failure::option("zeroCopy", other, "off, clone, copy_file_range")),
         };
-        let compute = match self.compute.as_deref() {
-            None | Some("cpu") => Compute::Cpu,
-            Some("auto") => Compute::Auto,
-            Some(other) => Compute::Cuda(
-                ordinals(other).ok_or_else(|| Failure::option("compute", other, "cpu, auto, cuda:N"))?,
-            ),
-        };
         Ok(ckpt_engine::Options {
-            compute,
+            compute: compute_of(self.compute.as_deref())?,
             root: PathBuf::from(self.root),
             rank: self.rank,
             threads: self.threads.map(|threads| threads as usize),
@@ -77,6 +70,16 @@ impl ExecuteOptions {
             journal: self.journal.zip(self.digest).map(|(path, digest)| JournalOptions { path, digest }),
             ready: self.ready.map(|ready| ready.into_iter().map(|number| number as usize).collect()),
         })
+    }
+}
+
+pub(crate) fn compute_of(text: Option<&str>) -> Result<Compute, Failure> {
+    match text {
+        None | Some("cpu") => Ok(Compute::Cpu),
+        Some("auto") => Ok(Compute::Auto),
+        Some(other) => ordinals(other)
+            .map(Compute::Cuda)
+            .ok_or_else(|| Failure::option("compute", other, "cpu, auto, cuda:N")),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Plans: decoded once, then executed, indexed and asked about.
 
 use crate::error::Failure;
-use crate::options::ExecuteOptions;
-use ckpt_engine::{Control, FileLayout, Plan, Prepared, Progress, can_clone, default_memory, execute, index};
+use crate::options::{ExecuteOptions, compute_of};
+use ckpt_engine::{
+    Buffers, Control, FileLayout, Plan, Prepared, Progress, can_clone, default_memory, execute, index,
+};
 use serde_json::json;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -24,10 +26,17 @@ pub fn plan_files(plan: &Prepared) -> String {
     .to_string()
 }
 
-/// Bytes of buffers that an execution with these options takes.
-pub fn plan_memory(plan: &Prepared, threads: Option<u32>, memory: Option<f64>) -> f64 {
+/// Bytes of buffers that an execution with these options takes. Gives JSON.
+pub fn plan_buffers(
+    plan: &Prepared,
+    threads: Option<u32>,
+    memory: Option<f64>,
+    compute: Option<&str>,
+) -> Result<String, Failure> {
     let memory = memory.map_or_else(default_memory, |bytes| bytes as usize);
-    plan.buffer_bytes(threads.map(|threads| threads as usize), memory) as f64
+    let threads = threads.map(|threads| threads as usize);
+    let Buffers { host, device, gpus } = plan.buffers(&compute_of(compute)?, threads, memory)?;
+    Ok(json!({ "host": host, "device": device, "gpus": gpus }).to_string())
 }
 
 /// Writes the archives and `.metadata` of a plan whose files are complete. Gives the bytes written, as JSON.

@@ -31,30 +31,15 @@ pub struct Gpus {
 
 impl Gpus {
     /// What computes a plan's elements, or those of one rank. Errors: `Gpu` when a GPU was asked for that cannot be used.
-    pub fn open(
-        compute: &Compute,
-        Prepared { checked, layout }: &Prepared,
-        rank: Option<u32>,
-    ) -> Result<Gpus, Error> {
-        let work = || Work::of(checked, layout, rank);
-        match compute {
-            Compute::Cpu => Ok(Gpus::default()),
-            Compute::Auto => {
-                let devices = choose(&work()).and_then(|all| open(&all).map_err(|error| error.to_string()));
-                Ok(devices.map_or_else(Gpus::none, |devices| Gpus { devices, reason: None }))
+    pub fn open(compute: &Compute, prepared: &Prepared, rank: Option<u32>) -> Result<Gpus, Error> {
+        let Choice { ordinals, reason } = Choice::of(compute, prepared, rank)?;
+        match ordinals.iter().map(|&at| Device::open(at)).collect() {
+            Ok(devices) => Ok(Gpus { devices, reason }),
+            Err(error) if *compute == Compute::Auto => {
+                Ok(Gpus { devices: Vec::new(), reason: Some(error.to_string()) })
             }
-            Compute::Cuda(ordinals) => {
-                ordinals.iter().try_for_each(|&at| Device::check(at))?;
-                if work().changed == 0 {
-                    return Ok(Gpus::none("no element changes".into()));
-                }
-                Ok(Gpus { devices: open(ordinals)?, reason: None })
-            }
+            Err(error) => Err(error.into()),
         }
-    }
-
-    fn none(reason: String) -> Gpus {
-        Gpus { devices: Vec::new(), reason: Some(reason) }
     }
 
     /// What computes, in words.
@@ -64,8 +49,45 @@ impl Gpus {
     }
 }
 
-fn open(ordinals: &[usize]) -> Result<Vec<Device>, ckpt_cuda::Error> {
-    ordinals.iter().map(|&at| Device::open(at)).collect()
+/// The GPUs that are to compute, not opened yet.
+#[derive(Default)]
+pub struct Choice {
+    /// The driver's numbers; none when the CPU computes.
+    ordinals: Vec<usize>,
+    /// Why the CPU does although it was not asked to.
+    reason: Option<String>,
+}
+
+impl Choice {
+    /// Errors: `Gpu` when a GPU was asked for that is not there.
+    pub fn of(
+        compute: &Compute,
+        Prepared { checked, layout }: &Prepared,
+        rank: Option<u32>,
+    ) -> Result<Choice, Error> {
+        let work = || Work::of(checked, layout, rank);
+        let chosen = match compute {
+            Compute::Cpu => return Ok(Choice::default()),
+            Compute::Auto => choose(&work()),
+            Compute::Cuda(ordinals) => {
+                ordinals.iter().try_for_each(|&at| Device::check(at))?;
+                if work().changed == 0 { Err("no element changes".into()) } else { Ok(ordinals.clone()) }
+            }
+        };
+        Ok(chosen.map_or_else(
+            |reason| Choice { ordinals: Vec::new(), reason: Some(reason) },
+            |ordinals| Choice { ordinals, reason: None },
+        ))
+    }
+
+    pub fn gpus(&self) -> usize {
+        self.ordinals.len()
+    }
+}
+
+/// Windows that a worker reads into in turns.
+pub fn windows(gpus: usize) -> usize {
+    if gpus == 0 { 1 } else { ckpt_cuda::Lane::WINDOWS }
 }
 
 impl Backend for Gpus {
@@ -79,7 +101,7 @@ impl Backend for Gpus {
     }
 
     fn windows(&self) -> usize {
-        if self.devices.is_empty() { 1 } else { ckpt_cuda::Lane::WINDOWS }
+        windows(self.devices.len())
     }
 }
 

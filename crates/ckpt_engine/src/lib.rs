@@ -5,6 +5,7 @@ mod archives;
 mod backend;
 mod board;
 mod boxes;
+mod budget;
 mod buffer;
 mod check;
 mod checkpoint;
@@ -39,6 +40,7 @@ mod workers;
 mod writer;
 mod written;
 
+pub use budget::Buffers;
 pub use checkpoint::{Checkpoint, TensorReader};
 pub use ckpt_safetensors::ReadMode;
 pub use disk::{Disk, SystemDisk, TargetFile, WriteMode};

@@ -1,16 +1,17 @@
 //! A run from a plan to finished files: check, lay out, open everything, work, finish, index.
 
 use crate::Error;
+use crate::budget::{Buffers, buffers, segment_size};
 use crate::check::{Checked, check};
 use crate::disk::{Disk, SystemDisk, WriteMode};
-use crate::gpu::{Compute, Gpus};
+use crate::gpu::{Choice, Compute, Gpus};
 use crate::index::write_index;
 use crate::journal::{Journal, Resumed};
 use crate::layout::{FileLayout, Layout};
 use crate::plan::{Plan, SourceFile};
 use crate::ready::AbsentFile;
 use crate::share::Sharing;
-use crate::workers::{Done, Workers, buffer_bytes, segment_size};
+use crate::workers::{Done, Workers};
 use crate::writer::Writer;
 use ckpt_safetensors::{ReadMode, Source};
 use std::collections::{BTreeSet, HashSet};
@@ -105,9 +106,15 @@ impl Prepared {
         Ok(Prepared { checked, layout })
     }
 
-    /// Bytes of buffers that an execution with these options takes.
-    pub fn buffer_bytes(&self, threads: Option<usize>, memory: usize) -> usize {
-        buffer_bytes(&self.checked, &self.layout, threads, memory)
+    /// The buffers that an execution with these options takes. Errors: `Gpu` when a GPU was asked for that is not there.
+    pub fn buffers(
+        &self,
+        compute: &Compute,
+        threads: Option<usize>,
+        memory: usize,
+    ) -> Result<Buffers, Error> {
+        let gpus = Choice::of(compute, self, None)?.gpus();
+        Ok(buffers(&self.checked, &self.layout, threads, memory, gpus))
     }
 
     /// The files that the plan makes.

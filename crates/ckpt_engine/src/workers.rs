@@ -4,12 +4,12 @@ use crate::Error;
 use crate::archives::Archives;
 use crate::backend::Backend;
 use crate::board::CrcBoard;
+use crate::budget::{segment_size, threads, window_size, worker_memory};
 use crate::buffer::Buffer;
 use crate::check::Checked;
 use crate::fill::Filler;
 use crate::journal::{Journal, Resumed, SegmentRecord};
 use crate::layout::{FileLayout, Layout};
-use crate::low_rank;
 use crate::machine::HAS_THREADS;
 use crate::plan::Item;
 use crate::ready::{Split, split};
@@ -24,16 +24,6 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Large enough for a disk to run at speed, small enough that a few of them fit any budget.
-const SEGMENT: usize = 8 << 20;
-/// Segments of small checkpoints; a multiple of every block and element size.
-const SMALLEST_SEGMENT: usize = 256 << 10;
-/// Segments that a checkpoint has at least, so that there is work for everybody.
-const FEWEST_SEGMENTS: u64 = 16;
-/// Scratch memory of a worker, as a part of a segment.
-const SCRATCH_PART: usize = 4;
-/// Workers that nobody chose: more gained nothing on the disks that were measured.
-const MOST_THREADS: usize = 12;
 const TICK: Duration = Duration::from_millis(100);
 const MOMENT: Duration = Duration::from_micros(100);
 
@@ -227,12 +217,12 @@ impl<'a> Workers<'a> {
 
     /// One worker, which calls `after` behind every segment.
     fn work(&self, number: usize, stop: &AtomicBool, after: &mut dyn FnMut()) {
-        let scratch = self.segment / SCRATCH_PART;
-        let lane = match self.backend.lane(number, scratch, self.segment) {
+        let window = window_size(self.segment);
+        let lane = match self.backend.lane(number, window, self.segment) {
             Ok(lane) => lane,
             Err(error) => return self.fail(error),
         };
-        let mut filler = Filler::new(self.checked, self.sources, scratch, self.backend.windows(), lane);
+        let mut filler = Filler::new(self.checked, self.sources, window, self.backend.windows(), lane);
         filler.runs = self.sharing.map(|_| Runs::default());
         let mut archives = Archives::default();
         let mut buffer = filler.buffer(self.segment);
@@ -346,35 +336,4 @@ impl Drop for OnPanic<'_, '_> {
             self.0.give_up();
         }
     }
-}
-
-/// Bytes of a segment: it follows from the plan alone, so that another run of it finds the same segments.
-pub fn segment_size(layout: &Layout) -> usize {
-    let bytes: u64 = layout.files.iter().map(|file| file.bytes).sum();
-    let part = usize::try_from(bytes / FEWEST_SEGMENTS).unwrap_or(SEGMENT);
-    part.next_multiple_of(SMALLEST_SEGMENT).clamp(SMALLEST_SEGMENT, SEGMENT)
-}
-
-fn worker_memory(checked: &Checked, segment: usize, windows: usize) -> usize {
-    let scratch = segment / SCRATCH_PART;
-    segment + windows * scratch + low_rank::memory(checked, scratch)
-}
-
-/// Bytes of buffers that a run of a layout takes on the CPU.
-pub fn buffer_bytes(checked: &Checked, layout: &Layout, threads: Option<usize>, memory: usize) -> usize {
-    let segment = segment_size(layout);
-    let each = worker_memory(checked, segment, 1);
-    let segments: u64 = layout.files.iter().map(|file| file.bytes.div_ceil(segment as u64)).sum();
-    let count = self::threads(threads, memory, each).min(usize::try_from(segments).unwrap_or(usize::MAX));
-    count.max(1) * each
-}
-
-/// Workers wait for the disk most of the time, so there are more of them than cores; the budget pays for each.
-fn threads(chosen: Option<usize>, memory: usize, each: usize) -> usize {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    if !HAS_THREADS {
-        return 1;
-    }
-    let wanted = chosen.unwrap_or((2 * cores).clamp(3, MOST_THREADS));
-    wanted.min(memory / each)
 }

@@ -28,10 +28,20 @@ pub fn plan_files(plan: &BindingPlan) -> String {
     ckpt_calls::plan_files(plan)
 }
 
-/// Bytes of buffers that an execution with these options takes.
-#[napi]
-pub fn plan_memory(plan: &BindingPlan, threads: Option<u32>, memory: Option<f64>) -> f64 {
-    ckpt_calls::plan_memory(plan, threads, memory)
+/// Bytes of buffers that an execution with these options takes. Resolves to JSON.
+#[napi(
+    ts_return_type = "Promise<string>",
+    ts_args_type = "plan: ExternalObject<Plan>, threads?: number | null, memory?: number | null, compute?: string | null"
+)]
+pub fn plan_buffers<'env>(
+    env: &'env Env,
+    plan: &BindingPlan,
+    threads: Option<u32>,
+    memory: Option<f64>,
+    compute: Option<String>,
+) -> napi::Result<Object<'env>> {
+    let plan = Arc::clone(plan);
+    on_thread(env, move || ckpt_calls::plan_buffers(&plan, threads, memory, compute.as_deref()))
 }
 
 /// Writes the archives and `.metadata` of a plan whose files are complete. Resolves to the bytes written, as JSON.

@@ -101,8 +101,8 @@ impl State {
                 Ok(String::new())
             }
             Request::PlanFiles { plan } => Ok(ckpt_calls::plan_files(self.plan(plan)?)),
-            Request::PlanMemory { plan, threads, memory } => {
-                Ok(ckpt_calls::plan_memory(self.plan(plan)?, threads, memory).to_string())
+            Request::PlanBuffers { plan, threads, memory, compute } => {
+                ckpt_calls::plan_buffers(self.plan(plan)?, threads, memory, compute.as_deref())
             }
             Request::IndexPlan { plan, root, sync } => ckpt_calls::index_plan(self.plan(plan)?, &root, sync),
             Request::HashWholeFiles { paths } => ckpt_calls::hash_whole_files(&paths),

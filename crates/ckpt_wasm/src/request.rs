@@ -17,10 +17,11 @@ pub enum Request {
     PlanFiles {
         plan: u32,
     },
-    PlanMemory {
+    PlanBuffers {
         plan: u32,
         threads: Option<u32>,
         memory: Option<f64>,
+        compute: Option<String>,
     },
     IndexPlan {
         plan: u32,

@@ -21,7 +21,12 @@ export interface Binding {
   planFiles(plan: BindingPlan): string | Promise<string>;
   canCloneInto(paths: string[], folder: string): boolean;
   verifyWrittenPlan(plan: BindingPlan, root: string): Promise<string>;
-  planMemory(plan: BindingPlan, threads: number | null, memory: number | null): number | Promise<number>;
+  planBuffers(
+    plan: BindingPlan,
+    threads: number | null,
+    memory: number | null,
+    compute: string | null,
+  ): Promise<string>;
   indexPlan(plan: BindingPlan, root: string, sync: boolean): Promise<string>;
   hashWholeFiles(paths: string[]): Promise<string>;
   syncAllOf(files: string[], folders: string[]): Promise<string>;

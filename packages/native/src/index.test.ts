@@ -134,6 +134,8 @@ describe('execute', () => {
       code: 'OPTION_INVALID',
       facts: { option: 'readMode', found: 'slow' },
     });
+    const misspelt = { root: folder, tread: 1 } as unknown as { root: string };
+    expect((await failure(execute(plan, misspelt))).message).toContain('unknown field `tread`');
     await truncate(path, 60);
     expect(await failure(execute(plan, { root: folder }))).toMatchObject({
       code: 'SOURCE_TRUNCATED',

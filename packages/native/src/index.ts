@@ -23,7 +23,14 @@ export {
   verifyWritten,
 } from './checkpoint.js';
 export type { ExecuteOptions } from './execute-options.js';
-export { bufferBytes, canCloneInto, type LoadedPlan, loadPlan, type PlannedFiles } from './plan.js';
+export {
+  type Buffers,
+  canCloneInto,
+  type LoadedPlan,
+  loadPlan,
+  type PlannedFiles,
+  planBuffers,
+} from './plan.js';
 export { inspectSafetensors, type SafetensorsFile, type TensorInfo } from './safetensors.js';
 export { type FileHash, hashFiles, syncPaths } from './small-files.js';
 

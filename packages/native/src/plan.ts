@@ -1,4 +1,5 @@
 import { type BindingPlan, binding } from './binding.js';
+import type { ExecuteOptions } from './execute-options.js';
 import { settled } from './failure.js';
 
 export interface PlannedFiles {
@@ -25,7 +26,22 @@ export async function loadPlan(encoded: Uint8Array): Promise<LoadedPlan> {
   return { handle, ...(JSON.parse(files) as PlannedFiles) };
 }
 
-/** Bytes of buffers that an execution takes; `memory` is their budget. */
-export async function bufferBytes(plan: LoadedPlan, threads?: number, memory?: number): Promise<number> {
-  return binding().planMemory(plan.handle, threads ?? null, memory ?? null);
+/** Bytes of an execution's buffers. */
+export interface Buffers {
+  /** In main memory; pinned where GPUs compute. */
+  readonly host: number;
+  /** On the GPUs, all together. */
+  readonly device: number;
+  /** GPUs that would compute. */
+  readonly gpus: number;
+}
+
+/** The buffers that an execution takes. Throws GPU_UNAVAILABLE when it is to use a GPU that is not there. */
+export async function planBuffers(
+  plan: LoadedPlan,
+  { threads, memory, compute }: Pick<ExecuteOptions, 'threads' | 'memory' | 'compute'> = {},
+): Promise<Buffers> {
+  return JSON.parse(
+    await settled(() => binding().planBuffers(plan.handle, threads ?? null, memory ?? null, compute ?? null)),
+  ) as Buffers;
 }

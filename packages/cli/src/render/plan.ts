@@ -26,7 +26,7 @@ export function planText(summary: PlanSummary, verbose: boolean): string {
     ['tensors', String(summary.tensors)],
     ...Object.entries(summary.copies).map(([pair, count]): Row => ['copies', `${count} x ${pair}`]),
     ...changes(summary, verbose),
-    ['memory', `at most ${formatBytes(memory.peak)}, ${formatBytes(memory.buffers)} of it buffers`],
+    ['memory', memoryText(memory)],
     ['free disk', `${formatBytes(output.free)}${fit}`],
     ['time', estimate === null ? 'unknown' : timeText(estimate)],
     ...unfinishedRow(summary.unfinished),
@@ -65,6 +65,13 @@ function changes({ casts, drops, pads }: PlanSummary, verbose: boolean): Row[] {
 
 function listed(verbose: boolean, names: readonly string[]): Row[] {
   return verbose ? names.map((name) => ['', `  ${name}`]) : [];
+}
+
+/** Main memory, and the GPUs' own where they would compute. */
+export function memoryText({ peak, buffers, device, gpus }: PlanSummary['memory']): string {
+  const main = `at most ${formatBytes(peak)}, ${formatBytes(buffers)} of it`;
+  if (gpus === 0) return `${main} buffers`;
+  return `${main} pinned buffers; ${formatBytes(device)} on ${gpus === 1 ? 'a GPU' : `${gpus} GPUs`}`;
 }
 
 function timeText({ seconds, readRate }: NonNullable<PlanSummary['estimate']>): string {

@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { bufferBytes, loadPlan } from '@nemotron-convert/native';
+import { loadPlan, planBuffers } from '@nemotron-convert/native';
 import { type ConvertOptions, type ResolvedOptions, resolveOptions } from '../options.js';
 import { countCopies } from '../output/provenance.js';
 import { isPublished } from '../output/published.js';
@@ -47,8 +47,17 @@ export interface PlanSummary {
   readonly casts: readonly Cast[];
   readonly drops: readonly Drop[];
   readonly pads: readonly Pad[];
-  /** Bytes of memory that the conversion takes at most, buffers and all. */
-  readonly memory: { readonly peak: number; readonly buffers: number };
+  /** Bytes that the conversion takes at most. */
+  readonly memory: {
+    /** Of main memory, buffers and all but what a GPU's driver takes. */
+    readonly peak: number;
+    /** What of them are buffers; pinned where GPUs compute. */
+    readonly buffers: number;
+    /** Of the GPUs' own memory, for buffers. */
+    readonly device: number;
+    /** GPUs that would compute. */
+    readonly gpus: number;
+  };
   /** Null where the source is not here yet, so that its disk cannot be tried. */
   readonly estimate: Estimate | null;
   /** What an interrupted run has left beside the target. */
@@ -91,7 +100,15 @@ export async function planSource(
   const encoded = encodePlan(prepared.plan);
   const loaded = await loadPlan(encoded);
   const { files } = loaded;
-  const buffers = await bufferBytes(loaded, resolved.threads, resolved.memory);
+  const {
+    host: buffers,
+    device,
+    gpus,
+  } = await planBuffers(loaded, {
+    compute: resolved.compute,
+    ...(resolved.threads === undefined ? {} : { threads: resolved.threads }),
+    ...(resolved.memory === undefined ? {} : { memory: resolved.memory }),
+  });
   const { casts, pads } = prepared.changes;
   return {
     digest: conversionDigest(encoded, source),
@@ -112,7 +129,7 @@ export async function planSource(
     casts,
     drops: prepared.drops,
     pads,
-    memory: { peak: peakMemory(buffers, encoded.length), buffers },
+    memory: { peak: peakMemory(buffers, encoded.length), buffers, device, gpus },
   };
 }
 

@@ -5,6 +5,7 @@ import {
   execute,
   type Findings,
   type LoadedPlan,
+  planBuffers,
 } from '@nemotron-convert/native';
 import type { ResolvedOptions } from '../options.js';
 import { Staging } from '../output/staging.js';
@@ -101,6 +102,8 @@ async function work(writing: Writing, context: Context): Promise<Written> {
   const { isPublished } = writing;
   if (await Staging.settle(target, digest, isPublished)) return { ...NOTHING, published: true };
   await refuseContent(target);
+  // A GPU that is not there is told of before anything is made for it.
+  if (options.compute.startsWith('cuda:')) await planBuffers(plan, { compute: options.compute });
   const { fresh, ranks } = options;
   const { signal } = context;
   const staging = await Staging.open(target, { digest, fresh, ranks, isPublished, signal });

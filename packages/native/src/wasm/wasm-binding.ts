@@ -47,8 +47,8 @@ export function bindingOf(current: () => Caller): Binding {
     // Blocks are the filesystem's, of which this engine sees nothing.
     canCloneInto: () => false,
     verifyWrittenPlan: (plan, root) => askPlan(plan, 'verifyWrittenPlan', { root: resolve(root) }),
-    planMemory: async (plan, threads, memory) =>
-      Number(await askPlan(plan, 'planMemory', { threads, memory })),
+    planBuffers: (plan, threads, memory, compute) =>
+      askPlan(plan, 'planBuffers', { threads, memory, compute }),
     indexPlan: (plan, root, sync) => askPlan(plan, 'indexPlan', { root: resolve(root), sync }),
     hashWholeFiles: (paths) => ask('hashWholeFiles', { paths: paths.map((path) => resolve(path)) }),
     syncAllOf: (files, folders) =>
