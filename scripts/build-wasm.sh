@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds packages/native/wasm/ckpt.wasm, the engine where no addon fits; the file is committed, since not every
-# toolchain can build it. `--check` builds it elsewhere and compares.
+# toolchain can build it. `--check` builds it elsewhere and compares. What it was built of is noted beside it, in
+# inputs.json: a test compares that with what is here, without a build.
 #
 # With rustup: rustup target add wasm32-wasip1. Without that target's standard library, DEBIAN_RUST names a folder where
 # Debian's packages rustc-web, libstd-rust-web-dev, libstd-rust-web-*, rust-web-src, libllvm* and wasi-libc are unpacked
@@ -32,5 +33,6 @@ if [ "${1:-}" = --check ]; then
   cmp "$built" "$out" && echo "build-wasm: $out is fresh"
 else
   cp "$built" "$out"
+  node scripts/wasm-inputs.js "${built%.wasm}.d"
   ls -l "$out"
 fi
