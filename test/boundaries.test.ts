@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -50,6 +50,68 @@ describe('packages import only what the arrows allow', () => {
       }
     }
   });
+});
+
+/** Inside packages/convert; a file beside the folders counts as one. */
+const FOLDERS: Record<string, readonly string[]> = {
+  box: [],
+  version: [],
+  models: [],
+  megatron: ['models'],
+  options: ['models'],
+  source: ['box', 'models'],
+  adapter: ['box', 'source'],
+  plan: ['adapter', 'box', 'megatron', 'models', 'source'],
+  output: ['models', 'options', 'plan', 'source', 'version'],
+  'export-options': ['options', 'output'],
+  run: [
+    'adapter',
+    'box',
+    'export-options',
+    'megatron',
+    'models',
+    'options',
+    'output',
+    'plan',
+    'source',
+    'version',
+  ],
+  headers: ['options', 'run', 'source'],
+  index: ['adapter', 'export-options', 'models', 'options', 'output', 'plan', 'run', 'source', 'version'],
+};
+
+describe('folders of packages/convert import only what the arrows allow', () => {
+  const src = join(ROOT, 'packages/convert/src');
+  const partOf = (path: string): string =>
+    relative(src, path)
+      .split(sep)[0]
+      ?.replace(/\.[jt]s$/, '') ?? '';
+  const used = new Map<string, Set<string>>();
+  for (const entry of readdirSync(src, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.ts') || entry.name.endsWith('.test.ts')) continue;
+    const part = partOf(join(entry.parentPath, entry.name));
+    const others = used.get(part) ?? new Set();
+    used.set(part, others);
+    const text = readFileSync(join(entry.parentPath, entry.name), 'utf8');
+    for (const [, path = ''] of text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g))
+      others.add(partOf(join(entry.parentPath, path)));
+  }
+
+  test('no two of them use each other, directly or around', () => {
+    const before: string[] = [];
+    for (const [name, allowed] of Object.entries(FOLDERS)) {
+      expect(allowed.filter((other) => !before.includes(other))).toEqual([]);
+      before.push(name);
+    }
+  });
+
+  for (const [part, others] of used) {
+    test(part, () => {
+      const allowed = FOLDERS[part];
+      expect(allowed).toBeDefined();
+      expect([...others].filter((other) => other !== part && !allowed?.includes(other))).toEqual([]);
+    });
+  }
 });
 
 describe('crates depend only on what the arrows allow', () => {

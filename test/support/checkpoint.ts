@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { checkpointPlan } from '@nemotron-convert/native';
-import { iterationDir } from '../../packages/convert/src/output/iteration.js';
-import { rowMajor } from '../../packages/convert/src/plan/box.js';
+import { rowMajor } from '../../packages/convert/src/box.js';
+import { iterationDir } from '../../packages/convert/src/source/iteration.js';
 import type { StoredTensor } from './tensors.js';
 
 const BYTES: Readonly<Record<string, number>> = { BF16: 2, F16: 2, F32: 4 };

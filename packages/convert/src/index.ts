@@ -10,6 +10,7 @@ export {
 } from '@nemotron-convert/native';
 export { findAdapter } from './adapter/find.js';
 export type { ExportOptions } from './export-options.js';
+export type { EncoderKind } from './models/encoder-kind.js';
 export type {
   ConfigRules,
   DropRule,
@@ -33,9 +34,8 @@ export {
   queryKeyNormRows,
 } from './models/rows.js';
 export { TARGETS, type Target, type TargetChoice } from './models/target.js';
-export type { ConvertOptions, ReadMode, VerifyChoice, WriteMode, ZeroCopy } from './options.js';
+export type { ConvertOptions, RankOf, ReadMode, VerifyChoice, WriteMode, ZeroCopy } from './options.js';
 export type { Provenance } from './output/provenance.js';
-export type { RankOf } from './output/staging.js';
 export type { Cast, Changes, Pad } from './plan/changes.js';
 export type { Drop } from './plan/collect.js';
 export { checkPath, type PathCheck } from './run/check-path.js';

@@ -1,7 +1,12 @@
 import { NemotronError, TARGET_DTYPES, type TargetDtype } from '@nemotron-convert/core';
 import type { ParallelSizes } from './models/provider.js';
 import { TARGETS, type TargetChoice } from './models/target.js';
-import type { RankOf } from './output/staging.js';
+
+/** One of several processes that share a conversion. */
+export interface RankOf {
+  readonly rank: number;
+  readonly world: number;
+}
 
 export type ReadMode = 'auto' | 'direct' | 'pread' | 'mmap';
 export type VerifyChoice = 'none' | 'structural' | 'sampled' | 'full';

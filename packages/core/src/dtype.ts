@@ -27,6 +27,11 @@ export const DTYPES: readonly DtypeRow[] = [
 export const TARGET_DTYPES = ['bfloat16', 'float16', 'float32'] as const;
 export type TargetDtype = (typeof TARGET_DTYPES)[number];
 
+/** The torch name of a safetensors dtype; that itself where it is none. */
+export function torchName(safetensors: string): string {
+  return DTYPES.find((row) => row.safetensors === safetensors)?.torch ?? safetensors;
+}
+
 export function dtypeBytes(torch: string): number {
   const found = DTYPES.find((row) => row.torch === torch);
   if (found === undefined) throw new TypeError(`unknown torch dtype ${torch}`);

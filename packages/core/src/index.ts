@@ -1,4 +1,4 @@
-export { DTYPES, type DtypeRow, dtypeBytes, TARGET_DTYPES, type TargetDtype } from './dtype.js';
+export { DTYPES, type DtypeRow, dtypeBytes, TARGET_DTYPES, type TargetDtype, torchName } from './dtype.js';
 export {
   ERRORS,
   type ErrorCode,

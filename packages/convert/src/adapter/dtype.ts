@@ -1,5 +1,4 @@
-import { isPyMap, type PyMap, TARGET_DTYPES, type TargetDtype } from '@nemotron-convert/core';
-import { torchName } from '../plan/merge.js';
+import { isPyMap, type PyMap, TARGET_DTYPES, type TargetDtype, torchName } from '@nemotron-convert/core';
 import type { SourceTensor } from '../source/tensor.js';
 
 /** As transformers loads a model: a dtype, `auto` for that of the checkpoint, null for its default, which is float32. */

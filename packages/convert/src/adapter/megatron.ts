@@ -1,5 +1,5 @@
 import { NemotronError } from '@nemotron-convert/core';
-import { clip } from '../plan/box.js';
+import { clip } from '../box.js';
 import type { StoredKey } from '../source/checkpoint.js';
 import { checkFloat } from './apply.js';
 import { type Factor, type FactorPart, sameShape } from './change.js';

@@ -1,8 +1,8 @@
 import type { PyMap, TargetDtype } from '@nemotron-convert/core';
-import type { EncoderKind } from '../megatron/encoders/index.js';
-import type { Spelling } from '../source/spellings.js';
+import type { EncoderKind } from './encoder-kind.js';
 import type { HfConfig } from './hf-config.js';
 import type { Fields } from './provider.js';
+import type { Spelling } from './spellings.js';
 import type { Target } from './target.js';
 
 /**

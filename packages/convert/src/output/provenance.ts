@@ -7,9 +7,9 @@ import type { Target } from '../models/target.js';
 import type { ConvertOptions, ResolvedOptions } from '../options.js';
 import type { Changes, Pad } from '../plan/changes.js';
 import type { Drop } from '../plan/collect.js';
+import { CONTAINERS } from '../plan/container.js';
 import type { Plan } from '../plan/types.js';
 import type { Source } from '../source/open.js';
-import { CONTAINERS } from './container.js';
 
 const FILE = 'conversion.json';
 const SCHEMA = 1;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ITERATION_DIR } from './container.js';
+import { ITERATION_DIR } from '../plan/container.js';
 import { readProvenance } from './provenance.js';
 
 /**

@@ -2,18 +2,13 @@ import { mkdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { formatBytes, NemotronError } from '@nemotron-convert/core';
 import type { LoadedPlan } from '@nemotron-convert/native';
+import type { RankOf } from '../options.js';
 import type { Plan } from '../plan/types.js';
 import { CHECKPOINT, claim, isLeftOf, MARK, PUBLISH_LOCK, refuseForeign, removeWork } from './claim.js';
 import { onDisk, syncPath } from './disk.js';
 import { Lock } from './lock.js';
 import { makeRoom, placeOf } from './place.js';
 import { SmallFiles } from './small-files.js';
-
-/** One of several processes that share a conversion. */
-export interface RankOf {
-  readonly rank: number;
-  readonly world: number;
-}
 
 export interface StagingOptions {
   /** Identity of what is converted: another one's leftovers are refused. */

@@ -1,10 +1,10 @@
 import { dtypeBytes, memo } from '@nemotron-convert/core';
+import { product } from '../box.js';
 import type { ModelDescription, Param } from '../megatron/model.js';
 import type { ParallelSizes } from '../models/provider.js';
-import { COMMON_STATE_KEY, type Container, ITERATION_DIR, torchObjects } from '../output/container.js';
 import type { SourceTensor } from '../source/tensor.js';
-import { product } from './box.js';
 import type { Mapped } from './collect.js';
+import { COMMON_STATE_KEY, type Container, ITERATION_DIR, torchObjects } from './container.js';
 import { Forms } from './forms.js';
 import { type Cut, cuts } from './grid.js';
 import { Numbered } from './numbered.js';

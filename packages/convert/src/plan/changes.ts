@@ -1,6 +1,6 @@
 import { DTYPES, memo } from '@nemotron-convert/core';
+import { product } from '../box.js';
 import type { SourceTensor } from '../source/tensor.js';
-import { product } from './box.js';
 import type { Mapped } from './collect.js';
 
 /** Source tensors that are stored in another dtype than they came in. */

@@ -1,10 +1,10 @@
 import { DTYPES, TARGET_DTYPES, type TargetDtype } from '@nemotron-convert/core';
+import { product } from '../box.js';
 import type { ModelDescription, Param } from '../megatron/model.js';
 import type { ConfigRules, Family } from '../models/family.js';
 import type { Fields } from '../models/provider.js';
 import type { Target } from '../models/target.js';
 import type { SourceTensor } from '../source/tensor.js';
-import { product } from './box.js';
 import { concrete, type Drop, drops } from './collect.js';
 import { Compiler } from './compiler.js';
 import { Kinds, sameShape } from './kind.js';

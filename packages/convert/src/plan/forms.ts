@@ -1,5 +1,5 @@
 import { memo } from '@nemotron-convert/core';
-import { type Box, clip } from './box.js';
+import { type Box, clip } from '../box.js';
 import type { Cut } from './grid.js';
 import type { Fill, Form, FormCopy } from './types.js';
 

@@ -1,6 +1,6 @@
 import type { Change, Factor } from '../adapter/change.js';
+import { product } from '../box.js';
 import type { SourceTensor } from '../source/tensor.js';
-import { product } from './box.js';
 import { Numbered } from './numbered.js';
 import type { Form, Plan, PlanMatrix } from './types.js';
 

@@ -1,9 +1,9 @@
 import { memo, NemotronError } from '@nemotron-convert/core';
 import type { Change } from '../adapter/change.js';
 import { factorsAt, type MegatronChange } from '../adapter/megatron.js';
+import { type Box, clip } from '../box.js';
 import type { StoredKey } from '../source/checkpoint.js';
 import type { SourceTensor } from '../source/tensor.js';
-import { type Box, clip } from './box.js';
 import { Matrices } from './low-rank.js';
 import { Numbered } from './numbered.js';
 import type {

@@ -1,8 +1,7 @@
-import { DTYPES } from '@nemotron-convert/core';
 import type { MergedTensor } from '../adapter/apply.js';
 import type { Change } from '../adapter/change.js';
+import { product, rowMajor } from '../box.js';
 import type { SourceTensor } from '../source/tensor.js';
-import { product, rowMajor } from './box.js';
 import { Matrices } from './low-rank.js';
 import { Numbered } from './numbered.js';
 import type { OutputTensor } from './safetensors.js';
@@ -59,9 +58,4 @@ function byOffset(changes: readonly Change[]): [Change, ...Change[]][] {
     else group.push(change);
   }
   return [...groups.values()];
-}
-
-/** The torch name of a tensor's own dtype. */
-export function torchName(safetensors: string): string {
-  return DTYPES.find((row) => row.safetensors === safetensors)?.torch ?? safetensors;
 }

@@ -1,7 +1,7 @@
 import { NemotronError } from '@nemotron-convert/core';
 import type { CheckpointPlan, StoredCopy } from '@nemotron-convert/native';
+import { type Box, clip, product } from '../box.js';
 import type { Param } from '../megatron/model.js';
-import { type Box, clip, product } from './box.js';
 
 /** A part of a box with both of its sides: elements of a Hugging Face tensor, and elements of a stored region. */
 export interface Piece {

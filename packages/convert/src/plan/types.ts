@@ -1,4 +1,4 @@
-import type { BoxOp } from './box.js';
+import type { BoxOp } from '../box.js';
 import type { LowRankOp } from './low-rank.js';
 
 /** An object as another checkpoint has stored it, in hexadecimal. */

@@ -1,4 +1,4 @@
-import { product, rowMajor } from './box.js';
+import { product, rowMajor } from '../box.js';
 import type { Piece } from './stored.js';
 import type { FormCopy } from './types.js';
 

@@ -9,10 +9,10 @@ import {
   type TensorStats,
   inspectTensor as tensorStats,
 } from '@nemotron-convert/native';
-import { COMMON_STATE_KEY, CONTAINERS } from '../output/container.js';
-import { iterationDir } from '../output/iteration.js';
 import { type Provenance, readProvenance } from '../output/provenance.js';
+import { COMMON_STATE_KEY, CONTAINERS } from '../plan/container.js';
 import { architectureOf } from '../source/architecture.js';
+import { iterationDir } from '../source/iteration.js';
 import { openSource } from '../source/open.js';
 import { isMap, type RunConfig, readRunConfig, runConfigPath, type Section } from '../source/run-config.js';
 import type { Context } from './convert.js';

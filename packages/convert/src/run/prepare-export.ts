@@ -4,8 +4,10 @@ import type { ResolvedExport } from '../export-options.js';
 import type { Family } from '../models/family.js';
 import type { Fields } from '../models/provider.js';
 import { chooseTarget, familyFor, rulesFor } from '../models/registry.js';
+import { namesByRow, respelled } from '../models/spellings.js';
 import { TARGETS, type Target } from '../models/target.js';
 import { type Shards, shardBySize, shardLike } from '../output/hf/shards.js';
+import { writtenFor } from '../output/written-for.js';
 import type { Drop } from '../plan/collect.js';
 import { collectExport, type Exported, type ExportFaults } from '../plan/collect-export.js';
 import { safetensorsPlan } from '../plan/safetensors.js';
@@ -15,7 +17,6 @@ import { architectureOf } from '../source/architecture.js';
 import type { MegatronSource } from '../source/megatron.js';
 import { unpacked } from '../source/packed.js';
 import type { Reference } from '../source/reference.js';
-import { namesByRow, respelled } from '../source/spellings.js';
 import { type Described, describe, spellingsOf } from './prepare.js';
 
 /** Everything that is decided before a byte of tensor data is written. */
@@ -72,7 +73,7 @@ async function chooseVersion(
 ): Promise<{ target: Target; exported: Exported }> {
   // Throws where no version can build the model.
   const oldest = chooseTarget(family, 'auto', reference.config);
-  const candidates = new Set<Target>([source.writtenFor, oldest, ...TARGETS]);
+  const candidates = new Set<Target>([await writtenFor(source.dir), oldest, ...TARGETS]);
   let best: { target: Target; exported: Exported; count: number } | undefined;
   let refusal: unknown;
   for (const target of candidates) {

@@ -11,12 +11,13 @@ import { HfConfig } from '../models/hf-config.js';
 import { inDtype, languageConfig } from '../models/language-config.js';
 import { buildProvider, type Fields, type ParallelSizes } from '../models/provider.js';
 import { chooseTarget, familyFor, rulesFor } from '../models/registry.js';
+import { LANGUAGE_SPELLINGS, respelled, type Spelling } from '../models/spellings.js';
 import type { Target } from '../models/target.js';
 import type { ResolvedOptions } from '../options.js';
-import { CONTAINERS, ITERATION_DIR } from '../output/container.js';
 import { buildPlan } from '../plan/build.js';
 import { type Changes, changesOf } from '../plan/changes.js';
 import { collect, type Drop } from '../plan/collect.js';
+import { CONTAINERS, ITERATION_DIR } from '../plan/container.js';
 import { saveIdOf } from '../plan/encode.js';
 import { checkSizes, stagesOf } from '../plan/ranks.js';
 import type { Plan } from '../plan/types.js';
@@ -25,7 +26,6 @@ import type { Source } from '../source/open.js';
 import { unpacked } from '../source/packed.js';
 import { unpackedIntegers } from '../source/packed-integers.js';
 import { readQuantization } from '../source/quantization.js';
-import { LANGUAGE_SPELLINGS, respelled, type Spelling } from '../source/spellings.js';
 
 /** Everything that is decided before a byte of tensor data is read. */
 export interface Prepared {

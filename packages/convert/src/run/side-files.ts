@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { ResolvedOptions } from '../options.js';
-import { CONTAINERS, ITERATION_DIR } from '../output/container.js';
 import { PROVENANCE_FILE, provenance } from '../output/provenance.js';
 import { runConfig } from '../output/run-config.js';
 import type { Staging } from '../output/staging.js';
+import { CONTAINERS, ITERATION_DIR } from '../plan/container.js';
 import type { Source } from '../source/open.js';
 import { VERSION } from '../version.js';
 import { hashed, hashSource } from './hash-files.js';

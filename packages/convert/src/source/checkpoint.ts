@@ -1,5 +1,5 @@
 import { checkpointPlan } from '@nemotron-convert/native';
-import type { Box } from '../plan/box.js';
+import type { Box } from '../box.js';
 import { type SourceFile, stamped } from './open.js';
 import type { SourceTensor } from './tensor.js';
 

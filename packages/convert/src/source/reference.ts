@@ -2,11 +2,17 @@ import { join } from 'node:path';
 import type { PyMap } from '@nemotron-convert/core';
 import { inspectSafetensors } from '@nemotron-convert/native';
 import type { Family } from '../models/family.js';
-import type { ShardPattern } from '../output/hf/shards.js';
 import { listSource, readIndex, readIndexMetadata, weightFiles } from './files.js';
 import { type HubOrigin, locateSource, type SourceContext } from './locate.js';
 import { readConfig, requireFamily, tensorsOf } from './open.js';
 import type { SourceTensor } from './tensor.js';
+
+/** How another checkpoint of the same model is divided. */
+export interface ShardPattern {
+  readonly fileOf: ReadonlyMap<string, string>;
+  /** The `metadata` of its index; null where it has no index. */
+  readonly indexMetadata: Readonly<Record<string, unknown>> | null;
+}
 
 /** The Hugging Face model that a checkpoint is of: its configuration, and its weights as far as they are at hand. */
 export interface Reference {

@@ -1,3 +1,4 @@
+import type { EncoderKind } from '../../models/encoder-kind.js';
 import type { Encoder } from '../../models/family.js';
 import type { HfConfig } from '../../models/hf-config.js';
 import { hfPart } from '../../models/hf-object.js';
@@ -35,7 +36,7 @@ export interface EncoderContext {
 
 export type DescribeEncoder = (scope: Scope, context: EncoderContext) => void;
 
-const ENCODERS = {
+const ENCODERS: Readonly<Record<EncoderKind, DescribeEncoder>> = {
   ernieResampler,
   ernieVision,
   exaone45Vision,
@@ -70,10 +71,7 @@ const ENCODERS = {
   radioVision,
   siglipVision,
   siglipVisionHeadless,
-} as const satisfies Record<string, DescribeEncoder>;
-
-/** The modules that can stand beside a language model. */
-export type EncoderKind = keyof typeof ENCODERS;
+};
 
 /** Adds the encoders of a model to its description. */
 export function describeEncoders(

@@ -1,12 +1,12 @@
 import { dirname } from 'node:path';
 import type { PyMap, PyValue } from '@nemotron-convert/core';
-import { readGenerationConfig } from '../../source/generation-config.js';
-import { remoteClassPath } from '../../source/remote-class.js';
 import type { Encoder, Family, WholeModel } from '../family.js';
+import { readGenerationConfig } from '../generation-config.js';
 import { attribute, type HfConfig } from '../hf-config.js';
 import { attributes, generationObject } from '../hf-object.js';
 import type { Fields } from '../provider.js';
 import { named } from '../provider-values.js';
+import { remoteClassPath } from '../remote-class.js';
 import { endRows, ROTARY_BUFFERS, within } from '../rows.js';
 import { experts, kimiK2, latentLayerRows } from './deepseek.js';
 

@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
 import { isPyMap, type PyMap, type PyValue } from '@nemotron-convert/core';
-import { remoteClassPath } from '../../source/remote-class.js';
 import type { Family, MappingRow, WholeModel } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import { hfNested } from '../hf-object.js';
 import type { Fields } from '../provider.js';
+import { remoteClassPath } from '../remote-class.js';
 import { attentionRows, endRows, gatedMlpRows, ROTARY_BUFFERS } from '../rows.js';
 
 /** The same trunk under the names that the diffusion model gives it. */

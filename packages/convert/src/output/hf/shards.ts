@@ -1,5 +1,6 @@
 import type { OutputTensor } from '../../plan/safetensors.js';
 import { outputBytes } from '../../plan/safetensors.js';
+import type { ShardPattern } from '../../source/reference.js';
 
 /** Bytes of a file where no other checkpoint tells how to divide the tensors; that of Hugging Face's own writer. */
 export const MAX_SHARD_SIZE = 5_000_000_000;
@@ -9,13 +10,6 @@ export interface Shards {
   readonly fileOf: ReadonlyMap<string, string>;
   /** The text of model.safetensors.index.json; null for a single file that another checkpoint had no index for. */
   readonly index: string | null;
-}
-
-/** How another checkpoint of the same model is divided. */
-export interface ShardPattern {
-  readonly fileOf: ReadonlyMap<string, string>;
-  /** The `metadata` of its index; null where it has no index. */
-  readonly indexMetadata: Readonly<Record<string, unknown>> | null;
 }
 
 type Sized = Pick<OutputTensor, 'name' | 'dtype' | 'shape'>;

@@ -1,6 +1,6 @@
+import { type Box, product, rowMajor } from '../../box.js';
 import type { Axis } from '../../megatron/model.js';
 import type { Fields } from '../../models/provider.js';
-import { type Box, product, rowMajor } from '../box.js';
 import type { Fill } from '../types.js';
 
 /** A tensor that a transform needs, with the shape that config.json implies for it. */

@@ -1,4 +1,4 @@
-import type { Box } from '../box.js';
+import type { Box } from '../../box.js';
 import { type Compiled, rows, type TransformContext } from './compiled.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { Box } from '../box.js';
+import type { Box } from '../../box.js';
 import type { Compiled, Need, TransformContext } from './compiled.js';
 import { boxes, expertOf } from './stacked.js';
 

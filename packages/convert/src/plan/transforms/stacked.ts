@@ -1,4 +1,4 @@
-import { type Box, product } from '../box.js';
+import { type Box, product } from '../../box.js';
 import { type Compiled, rows, type TransformContext } from './compiled.js';
 
 /** How a tensor that stacks all experts holds the matrix of one. */

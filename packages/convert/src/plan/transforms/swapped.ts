@@ -1,4 +1,4 @@
-import { rowMajor } from '../box.js';
+import { rowMajor } from '../../box.js';
 import type { Compiled, TransformContext } from './compiled.js';
 
 /** A matrix with the halves of its columns exchanged. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { SourceTensor } from '../source/tensor.js';
 import { LANGUAGE_SPELLINGS, respelled } from './spellings.js';
-import type { SourceTensor } from './tensor.js';
 
 const tensor = (name: string): [string, SourceTensor] => [
   name,

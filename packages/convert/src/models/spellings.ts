@@ -1,5 +1,3 @@
-import type { SourceTensor } from './tensor.js';
-
 /** A prefix of tensor names in some releases of a family, and what it is called in the family's rows. */
 export type Spelling = readonly [found: string, canonical: string];
 
@@ -11,15 +9,15 @@ export const LANGUAGE_SPELLINGS: readonly Spelling[] = [
 ];
 
 /** The tensors by the names of the family's rows. A name that the checkpoint has itself is never given to another tensor. */
-export function respelled(
-  tensors: ReadonlyMap<string, SourceTensor>,
+export function respelled<Tensor extends { readonly name: string }>(
+  tensors: ReadonlyMap<string, Tensor>,
   spellings: readonly Spelling[],
-): ReadonlyMap<string, SourceTensor> {
+): ReadonlyMap<string, Tensor> {
   const known = (name: string): boolean => !spellings.some(([found]) => name.startsWith(found));
   if ([...tensors.keys()].every(known)) return tensors;
-  const out = new Map<string, SourceTensor>();
+  const out = new Map<string, Tensor>();
   for (const [canonical, name] of namesByRow(tensors, spellings)) {
-    const tensor = tensors.get(name) as SourceTensor;
+    const tensor = tensors.get(name) as Tensor;
     out.set(canonical, canonical === name ? tensor : { ...tensor, name: canonical });
   }
   return out;

@@ -1,5 +1,5 @@
 import type { Target } from '../models/target.js';
-import type { TorchValue } from '../plan/types.js';
+import type { TorchValue } from './types.js';
 
 /** What differs between the containers that the Bridge versions write. */
 export interface Container {
