@@ -5,16 +5,16 @@
  *     node test/oracle/inspect_checkpoints.js DIR/0.3.1 expected.json
  *     node test/oracle/inspect_checkpoints.js DIR/0.7.0 expected.head.json
  *
- * DIR/<version>/<name> is what `record_goldens.py --keep DIR/<version>` leaves of test/fixtures/<name>. Exit code 1 on
- * any difference.
+ * DIR/<version>/<name> is what `record_goldens.py --keep DIR/<version>` leaves of test/fixtures/<name> or test/wide/<name>.
+ * Exit code 1 on any difference.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect, inspectTensor, verify } from '@nemotron-convert/convert';
 
 /** Megatron-Bridge 0.3.1 rounds it, and the recorded truth is the exact one. */
 const ROUNDED = /\.router\.expert_bias$/;
-const GOLDENS = new URL('../golden', import.meta.url).pathname;
+const GOLDENS = ['../golden', '../wide'].map((path) => new URL(path, import.meta.url).pathname);
 const [dir, file] = process.argv.slice(2);
 
 async function differences(path, tensors) {
@@ -34,7 +34,9 @@ async function differences(path, tensors) {
 let [checkpoints, tensors] = [0, 0];
 for (const name of readdirSync(dir).sort()) {
   // Python writes Infinity and NaN, which JSON does not know; the tensors' part has neither.
-  const text = readFileSync(join(GOLDENS, name, file), 'utf8').replace(/: (-?Infinity|NaN)/g, ': null');
+  const golden = GOLDENS.map((root) => join(root, name, file)).find(existsSync);
+  if (golden === undefined) throw new Error(`${name} has no ${file}`);
+  const text = readFileSync(golden, 'utf8').replace(/: (-?Infinity|NaN)/g, ': null');
   const result = await differences(join(dir, name), JSON.parse(text).tensors);
   checkpoints += 1;
   tensors += result.tensors;
