@@ -3,6 +3,7 @@ import { hfConfigs as configs031 } from './defaults/hf-config-0.3.1.generated.js
 import { hfConfigs as configs070 } from './defaults/hf-config-0.7.0.generated.js';
 import { HfConfig } from './hf-config.js';
 import { withDerived, withoutDerived } from './hf-derived.js';
+import { withLabels } from './hf-labels.js';
 import { named } from './provider-values.js';
 import { gatherRope } from './rope.js';
 import type { Target } from './target.js';
@@ -127,7 +128,7 @@ export function attributes(hfClass: string, target: Target, given: PyMap, path: 
     for (const [alias, real] of Object.entries(aliases))
       if (real === key && alias in fields) out[alias] = value;
   }
-  return withDerived(hfClass, target, out, path);
+  return withDerived(hfClass, target, withLabels(target, out, given), path);
 }
 
 /** What an object of the class holds when it is made from nothing, less what the class computes. */
