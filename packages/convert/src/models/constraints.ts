@@ -81,12 +81,25 @@ function expertGroups(fields: Fields): string | null {
     : `moe_router_group_topk (${chosen}) is over moe_router_num_groups (${groups})`;
 }
 
-const YARN = ['rotary_scaling_factor', 'original_max_position_embeddings', 'beta_fast', 'beta_slow'];
+/** What YaRN's frequencies are computed from, as `rope_scaling` spells it; transformers takes these where two are absent. */
+const YARN = {
+  rotary_scaling_factor: '"factor"',
+  original_max_position_embeddings: '"original_max_position_embeddings"',
+  beta_fast: '"beta_fast": 32, which transformers takes without it,',
+  beta_slow: '"beta_slow": 1, which transformers takes without it,',
+};
 
 function yarn(fields: Fields): string | null {
   if (fields['position_embedding_type'] !== 'yarn') return null;
-  const lacking = YARN.find((name) => fields[`yarn_${name}`] === null);
-  return lacking === undefined ? null : `YaRN's frequencies need yarn_${lacking}`;
+  const lacking = Object.entries(YARN).find(([name]) => fields[`yarn_${name}`] === null);
+  if (lacking === undefined) return null;
+  const [field, key] = lacking;
+  return `YaRN's frequencies need yarn_${field}; add ${key} to rope_scaling`;
+}
+
+/** Layers are built with random weights of this deviation before an import fills them. */
+function deviation(fields: Fields): string | null {
+  return fields['init_method_std'] === null ? 'init_method_std (initializer_range) is null' : null;
 }
 
 /** What Megatron-Core's Mamba mixer asserts where a provider says it; FalconH1's names. */
@@ -122,6 +135,7 @@ const CONSTRAINTS: readonly Constraint[] = [
   expertGroups,
   fusedActivation,
   yarn,
+  deviation,
   mixer,
   deepstack,
   divides('num_attention_heads', 'num_query_groups'),
@@ -142,6 +156,24 @@ export function checkProvider(fields: Fields, target: Target, path: string): voi
       {
         facts: { path, target, found },
       },
+    );
+  }
+}
+
+/** Sizes that the rest of a provider is computed from, with the most that any model could have of each. */
+const SIZES = { num_layers: 2n ** 16n, hidden_size: 2n ** 32n, num_attention_heads: 2n ** 16n };
+
+/** Throws SOURCE_CONFIG_INVALID where a size that others follow from is none. `path` is the config.json's. */
+export function checkSizesGiven(fields: Fields, path: string): void {
+  for (const [name, most] of Object.entries(SIZES)) {
+    const value = fields[name] ?? null;
+    if (!(name in fields) || (typeof value === 'bigint' && value > 0n && value <= most)) continue;
+    const expected = `an integer from 1 to ${most}`;
+    const found = typeof value === 'bigint' ? `${value}` : value === null ? 'nothing' : JSON.stringify(value);
+    throw new NemotronError(
+      'SOURCE_CONFIG_INVALID',
+      `${path}: ${name}, as Megatron-Core calls it, must be ${expected}, found ${found}`,
+      { facts: { path, key: name, expected, found } },
     );
   }
 }

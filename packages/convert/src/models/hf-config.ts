@@ -23,6 +23,13 @@ export class HfConfig {
     return Number(value);
   }
 
+  /** What Python's // gives of two integers, the second of which is not zero. */
+  quotient(key: string, by: string): bigint {
+    const [whole, part] = [this.int(key), this.int(by)];
+    if (part === 0) throw this.#wrong(by, 'a positive integer');
+    return BigInt(Math.floor(whole / part));
+  }
+
   string(key: string): string {
     const value = this.get(key);
     if (typeof value !== 'string') throw this.#wrong(key, 'a string');
@@ -81,8 +88,7 @@ export function fillDefaults(
   for (const [key, rule] of Object.entries(fallbacks)) {
     if ((values[key] ?? null) !== null) continue;
     const now = new HfConfig(values, path);
-    values[key] =
-      typeof rule === 'string' ? now.get(rule) : BigInt(Math.floor(now.int(rule[0]) / now.int(rule[1])));
+    values[key] = typeof rule === 'string' ? now.get(rule) : now.quotient(...rule);
   }
   return new HfConfig(values, path);
 }

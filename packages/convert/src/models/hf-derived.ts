@@ -14,8 +14,7 @@ interface Derived {
   readonly value: (hf: HfConfig) => PyValue;
 }
 
-const quotient = (hf: HfConfig): PyValue =>
-  BigInt(Math.floor(hf.int('hidden_size') / hf.int('num_attention_heads')));
+const quotient = (hf: HfConfig): PyValue => hf.quotient('hidden_size', 'num_attention_heads');
 
 const GROUPS: Derived = {
   key: 'num_key_value_heads',

@@ -35,6 +35,8 @@ function refusal(...of: Parameters<typeof provider>): string {
   return 'built';
 }
 
+const BLOCK = { attention: { n_heads_in_group: 2n }, ffn: { ffn_mult: 1.0 } };
+const HETEROGENEOUS: PyMap = { block_configs: [BLOCK, BLOCK], torch_dtype: 'float32' };
 const MOE = { num_experts: 4n, moe_intermediate_size: 8n, num_experts_per_tok: 2n };
 
 describe('a provider', () => {
@@ -64,10 +66,16 @@ describe('a provider', () => {
     expect(refusal('MistralForCausalLM', { kv_lora_rank: 8n })).toBe('built');
   });
 
+  test('of 0.3.1 keeps a null that its bridge hands to the class by name', () => {
+    const next = { full_attention_interval: 4n, head_dim: null };
+    expect(provider('Qwen3NextForCausalLM', next)['kv_channels']).toBe(8n);
+    expect(provider('Qwen3ForCausalLM', { head_dim: null })['kv_channels']).toBe(8n);
+    expect(provider('Gemma2ForCausalLM', { sliding_window: null })['window_size']).toEqual([null, 0n]);
+    expect(refusal('Gemma2ForCausalLM', { sliding_window: null }, '0.7.0')).toMatch(/sliding_window/);
+  });
+
   test('carries the dtype that is converted to inside a heterogeneous configuration', () => {
-    const block = { attention: { n_heads_in_group: 2n }, ffn: { ffn_mult: 1.0 } };
-    const config = { block_configs: [block, block], torch_dtype: 'float32' };
-    const { heterogeneous_layers_config_encoded_json: json } = provider('DeciLMForCausalLM', config);
+    const { heterogeneous_layers_config_encoded_json: json } = provider('DeciLMForCausalLM', HETEROGENEOUS);
     expect(JSON.parse(json as string)).toMatchObject({ dtype: 'bfloat16' });
     expect(JSON.parse(json as string)).not.toHaveProperty('torch_dtype');
   });
@@ -98,9 +106,30 @@ describe('what Megatron-Core cannot build is refused', () => {
     ['experts between groups', 'Qwen3MoeForCausalLM', { ...MOE, n_group: 3n, topk_group: 1n }, /multiple/],
     ['chosen groups without experts', 'Qwen3ForCausalLM', { n_group: 1n, topk_group: 1n }, /num_moe_experts/],
     ['chosen groups without groups', 'Qwen3MoeForCausalLM', { ...MOE, topk_group: 1n }, /num_groups/],
+    [
+      'no heads',
+      'LlamaForCausalLM',
+      { num_attention_heads: 0n },
+      /num_attention_heads must be a positive integer, found 0/,
+    ],
+    ['more layers than any model has', 'LlamaForCausalLM', { num_hidden_layers: 10n ** 9n }, /num_layers/],
+    [
+      'weights without a deviation',
+      'DeciLMForCausalLM',
+      { ...HETEROGENEOUS, initializer_range: null },
+      /init/,
+    ],
   ];
   test.each(cases)('%s', (_, name, config, message) => {
     expect(refusal(name, config)).toMatch(message);
+  });
+
+  test('YaRN without its bounds, where the version reads them', () => {
+    const config = {
+      rope_scaling: { rope_type: 'yarn', factor: 4.0, original_max_position_embeddings: 32n },
+    };
+    expect(refusal('Qwen3ForCausalLM', config, '0.7.0')).toMatch(/add "beta_fast": 32/);
+    expect(refusal('Qwen3ForCausalLM', config)).toBe('built');
   });
 
   test('and the same with values that fit is built', () => {

@@ -1,7 +1,7 @@
 import { NemotronError, type PyMap, type PyValue, type TargetDtype } from '@nemotron-convert/core';
 import { activation } from './activation.js';
 import { BASE_COPY, MLA_ROPE, YARN_ROPE } from './config-mapping.js';
-import { checkProvider } from './constraints.js';
+import { checkProvider, checkSizesGiven } from './constraints.js';
 import { providers as providers031 } from './defaults/provider-0.3.1.generated.js';
 import { providers as providers070 } from './defaults/provider-0.7.0.generated.js';
 import type { ConfigRules, WholeModel } from './family.js';
@@ -54,6 +54,7 @@ export function buildProvider(
     // Attributes that the dataclass does not declare exist at run time but are never written.
     if (known.has(name)) fields[name] = value;
   }
+  checkSizesGiven(fields, hf.path);
   const provider = finalize(fields, target, dtype, sizes);
   const stages = rules.stages?.[sizes.pp];
   if (stages !== undefined && Number(provider['num_layers']) % sizes.pp !== 0)
@@ -78,11 +79,13 @@ function copied(hf: HfConfig, rules: ConfigRules, target: Target, known: Readonl
   const rows = [...(rules.copyOnly ? [] : BASE_COPY[target]), ...(rules.copy ?? [])];
   for (const [from, to] of rows) {
     const value = lookup(hf, from);
-    // 0.3.1 copies what is not None and lets later rows win; 0.7.0 takes the first name present, None included.
-    if (target === '0.3.1' ? value !== undefined && value !== null : value !== undefined && !(to in fields)) {
+    if (value === undefined) continue;
+    // 0.3.1 copies what is not None and lets later rows win, but where a bridge names each argument of the class; 0.7.0
+    // takes the first name present, None included.
+    if (target === '0.3.1' ? value !== null || rules.copyOnly === true : !(to in fields)) {
       // 0.3.1 hands them all to the dataclass, which takes no others; 0.7.0 leaves out what it does not declare.
       if (target === '0.3.1' && !known.has(to)) throw undeclared(hf, from, to, rules.provider);
-      fields[to] = value as PyValue;
+      fields[to] = value;
     }
   }
   if (rules.copyOnly) return fields;

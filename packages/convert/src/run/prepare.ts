@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { PyMap } from '@nemotron-convert/core';
+import { NemotronError, type PyMap } from '@nemotron-convert/core';
 import { describeEncoders } from '../megatron/encoders/index.js';
 import { describeGemma4 } from '../megatron/gemma4.js';
 import { describeGpt } from '../megatron/gpt.js';
@@ -135,10 +135,23 @@ export function describe(
   const rules = rulesFor(family, target, source.config);
   if (rules === undefined) throw new TypeError(`${family.architectures[0]} has no rules for ${target}`);
   const whole = new HfConfig(inDtype(source.config, family.text, dtype), source.configPath);
-  const hf = languageConfig(whole, family, rules, target);
-  const about = { whole, target, dtype, modelId: hfModelId, tensors };
-  const provider = { ...buildProvider(hf, rules, about, sizes), ...overrides };
-  const model = DESCRIBE[family.model](provider, target, family.prefix);
-  describeEncoders(model, rules.encoders ?? [], { whole, provider, target });
-  return { rules, provider, model };
+  try {
+    const hf = languageConfig(whole, family, rules, target);
+    const about = { whole, target, dtype, modelId: hfModelId, tensors };
+    const provider = { ...buildProvider(hf, rules, about, sizes), ...overrides };
+    const model = DESCRIBE[family.model](provider, target, family.prefix);
+    describeEncoders(model, rules.encoders ?? [], { whole, provider, target });
+    return { rules, provider, model };
+  } catch (error) {
+    throw error instanceof RangeError ? impossible(source.configPath, error) : error;
+  }
+}
+
+/** Sizes that are divided by, and are zero or no number, end in arithmetic without a result. */
+function impossible(path: string, error: RangeError): NemotronError {
+  const { message: found } = error;
+  return new NemotronError('SOURCE_CONFIG_INVALID', `${path}: no model has these sizes: ${found}`, {
+    facts: { path, expected: 'positive sizes that divide each other', found },
+    cause: error,
+  });
 }

@@ -64,12 +64,12 @@ const sandwichRows = (layers: string): readonly MappingRow[] => [
   ['decoder.layers.*.mlp.linear_fc2.post_layernorm.weight', `${layers}.*.post_feedforward_layernorm.weight`],
 ];
 
-/** The window reaches this many tokens to the left; 0.7.0 leaves the token itself out of the count. */
-const gemma2Fields = (hf: HfConfig, without: bigint): Fields => ({
+/** `window` is how many tokens the window reaches to the left. */
+const gemma2Fields = (hf: HfConfig, window: PyValue): Fields => ({
   query_pre_attn_scalar: hf.get('query_pre_attn_scalar'),
   attn_logit_softcapping: hf.get('attn_logit_softcapping'),
   final_logit_softcapping: hf.get('final_logit_softcapping'),
-  window_size: [BigInt(hf.int('sliding_window')) - without, 0n],
+  window_size: [window, 0n],
 });
 
 export const gemma2: Family = {
@@ -91,12 +91,13 @@ export const gemma2: Family = {
     '0.3.1': {
       provider: 'Gemma2ModelProvider',
       set: { ...COMMON, ...ROPE, gradient_accumulation_fusion: false },
-      derive: (hf) => gemma2Fields(hf, 0n),
+      derive: (hf) => gemma2Fields(hf, hf.get('sliding_window')),
     },
     '0.7.0': {
       provider: 'Gemma2ModelProvider',
       set: COMMON,
-      derive: (hf) => gemma2Fields(hf, 1n),
+      // It leaves the token itself out of the count.
+      derive: (hf) => gemma2Fields(hf, BigInt(hf.int('sliding_window')) - 1n),
     },
   },
   model: 'gpt',

@@ -27,7 +27,7 @@ function sizes(hf: HfConfig): Fields {
   const vocab = BigInt(hf.truthy('embedding_size') ? hf.int('embedding_size') : hf.int('vocab_size'));
   return {
     num_query_groups: hf.get('n_kv_heads') ?? BigInt(heads),
-    kv_channels: BigInt(Math.floor(hidden / heads)),
+    kv_channels: hf.quotient('d_model', 'n_heads'),
     ffn_hidden_size: hf.get('mlp_hidden_size') ?? BigInt(hf.int('mlp_ratio') * hidden),
     vocab_size: vocab,
     make_vocab_size_divisible_by: vocabDivisor(vocab),

@@ -27,9 +27,7 @@ const SET: PyMap = {
 };
 
 const derive = (hf: HfConfig): Fields => ({
-  kv_channels: hf.truthy('head_dim')
-    ? hf.get('head_dim')
-    : BigInt(Math.floor(hf.int('hidden_size') / hf.int('num_attention_heads'))),
+  kv_channels: hf.truthy('head_dim') ? hf.get('head_dim') : hf.quotient('hidden_size', 'num_attention_heads'),
   moe_ffn_hidden_size: hf.get('intermediate_size'),
   moe_aux_loss_coeff: hf.get('router_aux_loss_coef'),
 });

@@ -101,11 +101,7 @@ export const qwen25Omni: Family = {
         return {
           ...shared(hf, model, [16n, 24n, 24n], 1000000n),
           autocast_dtype: dtype === 'bfloat16' ? BFLOAT16 : named(`torch.${dtype}`),
-          head_dim: attribute(
-            hf,
-            'head_dim',
-            BigInt(Math.floor(hf.int('hidden_size') / hf.int('num_attention_heads'))),
-          ),
+          head_dim: attribute(hf, 'head_dim', hf.quotient('hidden_size', 'num_attention_heads')),
           image_token_id: attribute(own, 'image_token_index', 151655n),
           video_token_id: attribute(own, 'video_token_index', 151656n),
           audio_token_id: attribute(own, 'audio_token_index', 151646n),

@@ -63,7 +63,7 @@ export const sarvamMla: Family = {
       ],
       derive: (hf) => ({
         ...experts(hf),
-        kv_channels: BigInt(Math.floor(hf.int('hidden_size') / hf.int('num_attention_heads'))),
+        kv_channels: hf.quotient('hidden_size', 'num_attention_heads'),
       }),
     },
   },
