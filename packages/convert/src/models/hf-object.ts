@@ -27,7 +27,7 @@ interface HfConfigClass {
 export interface HfConfigTable {
   /** Of transformers. */
   readonly version: string;
-  /** Keys of config.json that no configuration keeps. */
+  /** Keys of config.json that a configuration keeps only where its class declares them. */
   readonly forgotten: readonly string[];
   /** What a GenerationConfig prints that is made from nothing; where no provider holds one, absent. */
   readonly generation?: PyMap;
@@ -121,7 +121,7 @@ export function attributes(hfClass: string, target: Target, given: PyMap, path: 
   const named = 'rope_parameters' in fields ? withRope(given, { ...fields, rope_theta: theta }) : given;
   for (const [name, value] of Object.entries(named)) {
     const key = aliases[name] ?? SPELLINGS[name] ?? name;
-    if (FIXED[target].includes(key) || forgotten.includes(key)) continue;
+    if (FIXED[target].includes(key) || (forgotten.includes(key) && !(key in fields))) continue;
     if (target !== '0.3.1' && key.startsWith('_')) continue;
     out[key] = value;
     // A class may declare an attribute and read it under another name.
