@@ -74,6 +74,13 @@ describe('a provider', () => {
     expect(refusal('Gemma2ForCausalLM', { sliding_window: null }, '0.7.0')).toMatch(/sliding_window/);
   });
 
+  test('of a Gemma 4 mixture needs the base frequency of both kinds of layers', () => {
+    const mixture = { enable_moe_block: true, num_experts: 4n, top_k_experts: 2n, moe_intermediate_size: 8n };
+    const flat = { rope_parameters: { rope_type: 'default', rope_theta: 10000.0 } };
+    expect(refusal('Gemma4ForCausalLM', { ...mixture, ...flat }, '0.7.0')).toMatch(/sliding_attention/);
+    expect(provider('Gemma4ForCausalLM', mixture, '0.7.0')['rotary_base']).toEqual([10000.0, 1000000.0]);
+  });
+
   test('carries the dtype that is converted to inside a heterogeneous configuration', () => {
     const { heterogeneous_layers_config_encoded_json: json } = provider('DeciLMForCausalLM', HETEROGENEOUS);
     expect(JSON.parse(json as string)).toMatchObject({ dtype: 'bfloat16' });

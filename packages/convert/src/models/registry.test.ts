@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { architectureOf } from '../source/architecture.js';
-import { findFamily } from './registry.js';
+import { chooseTarget, findFamily } from './registry.js';
 
 const of = (
   config: Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>>>>,
@@ -35,4 +35,15 @@ test('takes the class of auto_map, else the first whole model of architectures',
 
 test('every architecture belongs to one family', () => {
   expect(findFamily('ExaoneMoEForCausalLM', '')).toBe(findFamily('ExaoneMoeForCausalLM', ''));
+});
+
+test('0.3.1 builds a Mistral whose YaRN it does not read', () => {
+  const family = findFamily('MistralForCausalLM', '');
+  const yarn = { rope_type: 'yarn', factor: 2.0 };
+  expect(chooseTarget(family, '0.3.1', { rope_parameters: yarn })).toBe('0.3.1');
+  for (const [target, config] of [
+    ['0.3.1', { rope_scaling: yarn }],
+    ['0.7.0', { rope_parameters: yarn }],
+  ] as const)
+    expect(() => chooseTarget(family, target, config)).toThrow(/no Mistral with YaRN/);
 });

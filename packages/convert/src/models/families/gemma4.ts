@@ -1,4 +1,4 @@
-import { isPyMap, type PyMap, type PyValue } from '@nemotron-convert/core';
+import { isPyMap, NemotronError, type PyMap, type PyValue } from '@nemotron-convert/core';
 import type { ConfigRules, Family, MappingRow } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import { gateAndUp } from '../layer-rows.js';
@@ -139,11 +139,21 @@ export const GEMMA4_DENSE: ConfigRules = {
   rows: DENSE_ROWS,
 };
 
+/** The base frequency of a kind of layers; where config.json names other parameters alone, the Bridge looks no further. */
+function rotaryBase(hf: HfConfig, key: string, type: string): PyValue {
+  const base = hf.get(key) ?? rope(hf, type)['rope_theta'] ?? null;
+  if (base !== null) return base;
+  const expected = `a rope_theta for ${type}`;
+  throw new NemotronError('SOURCE_CONFIG_INVALID', `${hf.path}: rope_parameters must hold ${expected}`, {
+    facts: { path: hf.path, key: 'rope_parameters', expected, found: 'none' },
+  });
+}
+
 const mixtureFields = (hf: HfConfig): Fields => ({
   window_size: window(hf),
   rotary_base: [
-    hf.get('rope_local_base_freq') ?? rope(hf, 'sliding_attention')['rope_theta'] ?? 10000.0,
-    hf.get('rope_theta') ?? rope(hf, 'full_attention')['rope_theta'] ?? 1000000.0,
+    rotaryBase(hf, 'rope_local_base_freq', 'sliding_attention'),
+    rotaryBase(hf, 'rope_theta', 'full_attention'),
   ],
   global_rotary_percent: rope(hf, 'full_attention')['partial_rotary_factor'] ?? 0.25,
   interleaved_attn_pattern: pattern(layerTypes(hf)),

@@ -12,11 +12,13 @@ const windowed = (hf: HfConfig, without: bigint) => ({
   kv_channels: hf.get('head_dim'),
 });
 
-/** Both versions pass YaRN's factor on under a name that their own provider refuses. */
-const withYarn = (...keys: readonly string[]) => {
+/**
+ * Both versions pass YaRN's factor on under a name that their own provider refuses; 0.3.1 reads `rope_scaling` alone. The
+ * first of `maps` that is there counts, and says its kind under one of `keys`.
+ */
+const withYarn = (maps: readonly string[], keys: readonly string[]) => {
   return (config: PyMap): string | null => {
-    const given = [config['rope_scaling'], config['rope_parameters']].find((value) => isPyMap(value ?? null));
-    const rope = isPyMap(given ?? null) ? (given as PyMap) : {};
+    const rope = maps.map((name) => config[name] ?? null).find(isPyMap) ?? {};
     return keys.some((key) => rope[key] === 'yarn') ? 'builds no Mistral with YaRN (rope_scaling)' : null;
   };
 };
@@ -60,8 +62,16 @@ export const mistral: Family = {
   },
   fallbacks: { num_key_value_heads: 'num_attention_heads' },
   config: {
-    '0.3.1': { ...config, refuses: withYarn('rope_type'), derive: (hf) => windowed(hf, 0n) },
-    '0.7.0': { ...config, refuses: withYarn('rope_type', 'type'), derive: (hf) => windowed(hf, 1n) },
+    '0.3.1': {
+      ...config,
+      refuses: withYarn(['rope_scaling'], ['rope_type']),
+      derive: (hf) => windowed(hf, 0n),
+    },
+    '0.7.0': {
+      ...config,
+      refuses: withYarn(['rope_scaling', 'rope_parameters'], ['rope_type', 'type']),
+      derive: (hf) => windowed(hf, 1n),
+    },
   },
   model: 'gpt',
   rows: [...endRows('model'), ...attentionRows('model.layers'), ...gatedMlpRows('model.layers')],
