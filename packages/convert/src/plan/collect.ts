@@ -3,7 +3,7 @@ import type { KeptDtype, ModelDescription, Param } from '../megatron/model.js';
 import type { ConfigRules, DropRule, Family } from '../models/family.js';
 import type { Fields } from '../models/provider.js';
 import type { Target } from '../models/target.js';
-import { PACKED } from '../source/packed.js';
+import { PACKED } from '../source/packed-floats.js';
 import { INT4 } from '../source/packed-integers.js';
 import type { SourceTensor } from '../source/tensor.js';
 import { Compiler } from './compiler.js';

@@ -1,6 +1,6 @@
 import { memo, NemotronError } from '@nemotron-convert/core';
 import type { Box, BoxOp } from '../box.js';
-import { PACKED } from '../source/packed.js';
+import { PACKED } from '../source/packed-floats.js';
 import { isPackedIntegers } from '../source/packed-integers.js';
 import type { SourceTensor } from '../source/tensor.js';
 import { type BlockSize, FLOAT8, isQuantised, scaleTensor, scalingOf } from './scales.js';

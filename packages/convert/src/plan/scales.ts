@@ -1,5 +1,5 @@
 import { NemotronError } from '@nemotron-convert/core';
-import { PACKED } from '../source/packed.js';
+import { PACKED } from '../source/packed-floats.js';
 import type { SourceTensor } from '../source/tensor.js';
 
 export const FLOAT8 = 'F8_E4M3';

@@ -24,7 +24,6 @@ import type { Plan } from '../plan/types.js';
 import { architectureOf } from '../source/architecture.js';
 import type { Source } from '../source/open.js';
 import { unpacked } from '../source/packed.js';
-import { unpackedIntegers } from '../source/packed-integers.js';
 import { readQuantization } from '../source/quantization.js';
 
 /** Everything that is decided before a byte of tensor data is read. */
@@ -62,7 +61,7 @@ export function prepare(
   const architecture = architectureOf(source);
   const family = familyFor(architecture, source);
   const target = chooseTarget(family, options.target, source.config);
-  const tensors = unpackedIntegers(unpacked(respelled(source.tensors, spellingsOf(family))));
+  const tensors = unpacked(respelled(source.tensors, spellingsOf(family)));
   const { block } = readQuantization(source.dir, source.config, tensors);
   const { rules, provider, model } = describe(family, target, source, tensors.keys(), options);
   checkSizes(options.sizes, provider, { hybrid: family.model !== 'gpt', uncut: rules.uncut ?? [] });

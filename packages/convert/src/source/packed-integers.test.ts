@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { Dequantizer } from '../plan/dequantize.js';
 import { copy } from '../plan/transforms/copy.js';
-import { isPackedIntegers, unpackedIntegers } from './packed-integers.js';
+import { unpacked } from './packed.js';
+import { isPackedIntegers } from './packed-integers.js';
 import type { SourceTensor } from './tensor.js';
 
 const tensor = (name: string, dtype: string, shape: number[]): SourceTensor => ({
@@ -19,7 +20,7 @@ const shape = tensor('a.weight_shape', 'I32', [2]);
 const other = tensor('b.weight', 'BF16', [5]);
 
 test('a packed weight stands for its words, scales and shape, and boxes over it know its groups', () => {
-  const tensors = unpackedIntegers(source(words, scale, shape, other));
+  const tensors = unpacked(source(words, scale, shape, other));
   expect([...tensors.keys()]).toEqual(['b.weight', 'a.weight']);
   const weight = tensors.get('a.weight') as SourceTensor;
   expect(isPackedIntegers(weight) && weight.shape).toEqual([3, 64]);
@@ -32,15 +33,15 @@ test('a packed weight stands for its words, scales and shape, and boxes over it 
 
 test('sources without packed weights stay as they are', () => {
   const tensors = source(other);
-  expect(unpackedIntegers(tensors)).toBe(tensors);
+  expect(unpacked(tensors)).toBe(tensors);
 });
 
 test('refuses words without scales, and scales that do not divide a row into equal groups', () => {
-  expect(() => unpackedIntegers(source(words, shape))).toThrow(
+  expect(() => unpacked(source(words, shape))).toThrow(
     expect.objectContaining({ code: 'SOURCE_TENSOR_MISSING' }),
   );
   for (const shape of [[3, 3], [2, 2], [3, 0], [6]]) {
-    expect(() => unpackedIntegers(source(words, tensor('a.weight_scale', 'BF16', shape)))).toThrow(
+    expect(() => unpacked(source(words, tensor('a.weight_scale', 'BF16', shape)))).toThrow(
       expect.objectContaining({ code: 'SOURCE_TENSOR_SHAPE' }),
     );
   }

@@ -20,22 +20,22 @@ export function isPackedIntegers(tensor: SourceTensor): tensor is PackedIntegers
 
 const WORDS = /\.weight_packed$/;
 
+/** The tensors that make a packed weight. */
+export function partsOf({ name }: PackedIntegers): readonly string[] {
+  return ['packed', 'scale', 'shape'].map((part) => `${name}_${part}`);
+}
+
 /**
- * The tensors with every packed weight in the place of its words, scales and shape. Throws SOURCE_TENSOR_MISSING where a
- * weight has no scales, SOURCE_TENSOR_SHAPE where they do not divide its rows into equal groups.
+ * The packed weight whose words a tensor holds; null where it holds none. Throws SOURCE_TENSOR_MISSING where it has no
+ * scales, SOURCE_TENSOR_SHAPE where they do not divide its rows into equal groups.
  */
-export function unpackedIntegers(
+export function packedIntegers(
+  name: string,
+  packed: SourceTensor,
   tensors: ReadonlyMap<string, SourceTensor>,
-): ReadonlyMap<string, SourceTensor> {
-  let out: Map<string, SourceTensor> | null = null;
-  for (const [name, packed] of tensors) {
-    if (packed.dtype !== 'I32' || !WORDS.test(name)) continue;
-    const weight = name.slice(0, -'_packed'.length);
-    out ??= new Map(tensors);
-    for (const part of ['packed', 'scale', 'shape']) out.delete(`${weight}_${part}`);
-    out.set(weight, whole(weight, packed, tensors));
-  }
-  return out ?? tensors;
+): PackedIntegers | null {
+  if (packed.dtype !== 'I32' || !WORDS.test(name)) return null;
+  return whole(name.slice(0, -'_packed'.length), packed, tensors);
 }
 
 function whole(

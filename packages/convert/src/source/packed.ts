@@ -1,48 +1,17 @@
+import { packedFloats } from './packed-floats.js';
+import { packedIntegers, partsOf } from './packed-integers.js';
 import type { SourceTensor } from './tensor.js';
 
-/** No dtype of safetensors: that of four-bit floats in a matrix of bytes, whose shape counts the values. */
-export const PACKED = 'MXFP4';
-/** Values that share a scale. */
-const GROUP = 32;
-const BYTES = new Set(['U8', 'I8']);
-const EXPONENTS = new Set(['U8', 'F8_E8M0']);
-
-/** The names of packed matrices and of their scales, by the writer: compressed-tensors, and DeepSeek V4's authors. */
-const NAMES: readonly (readonly [packed: RegExp, scale: string])[] = [
-  [/\.weight_packed$/, '.weight_scale'],
-  [/\.weight$/, '.scale'],
-];
-
-/**
- * The tensors with each matrix of MXFP4 (two four-bit floats a byte, a power of two for every 32) under its weight's name,
- * with the dtype and the shape of its values.
- */
+/** The tensors with every weight of four-bit values, floats or integers, under its own name and as its values. */
 export function unpacked(tensors: ReadonlyMap<string, SourceTensor>): ReadonlyMap<string, SourceTensor> {
   let out: Map<string, SourceTensor> | null = null;
   for (const [name, tensor] of tensors) {
-    const values = valuesOf(name, tensor, tensors);
+    const integers = packedIntegers(name, tensor, tensors);
+    const values = integers ?? packedFloats(name, tensor, tensors);
     if (values === null) continue;
     out ??= new Map(tensors);
-    out.delete(name);
+    for (const part of integers === null ? [name] : partsOf(integers)) out.delete(part);
     out.set(values.name, values);
   }
   return out ?? tensors;
-}
-
-function valuesOf(
-  name: string,
-  { dtype, shape, ...rest }: SourceTensor,
-  tensors: ReadonlyMap<string, SourceTensor>,
-): SourceTensor | null {
-  if (!BYTES.has(dtype) || shape.length !== 2) return null;
-  const [rows = 0, bytes = 0] = shape;
-  for (const [pattern, suffix] of NAMES) {
-    if (!pattern.test(name)) continue;
-    const scale = tensors.get(name.replace(pattern, suffix));
-    if (scale === undefined || !EXPONENTS.has(scale.dtype)) continue;
-    if (scale.shape.length !== 2 || scale.shape[0] !== rows || scale.shape[1] !== (2 * bytes) / GROUP)
-      continue;
-    return { ...rest, name: name.replace(pattern, '.weight'), dtype: PACKED, shape: [rows, 2 * bytes] };
-  }
-  return null;
 }
