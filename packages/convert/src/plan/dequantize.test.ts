@@ -29,3 +29,17 @@ test('refuses a weight without scales, and scales that are not one a block', () 
     expect.objectContaining({ code: 'SOURCE_TENSOR_SHAPE' }),
   );
 });
+
+test('parameters of a kind share their boxes: the same scales by number, block and shape', () => {
+  const weights = ['a', 'b', 'c'].map((name) => tensor(name, 'F8_E4M3', [130, 200]));
+  const scales = [
+    tensor('a_scale_inv', 'F32', [2, 2]),
+    tensor('b_scale_inv', 'F32', [2, 2]),
+    tensor('c_scale_inv', 'F32', []),
+  ];
+  const dequantizer = new Dequantizer(new Map(scales.map((entry) => [entry.name, entry])), [128, 128]);
+  const [a, b, c] = weights.map((entry) => dequantizer.dequantize([entry], boxes).boxes);
+  expect(b).toBe(a);
+  expect(c).not.toEqual(a);
+  expect(dequantizer.dequantize([weights[2] as SourceTensor], boxes).boxes).toBe(c);
+});

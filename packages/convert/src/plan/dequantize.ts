@@ -15,12 +15,17 @@ export interface Dequantized {
 
 type Op = BoxOp<number>;
 
+interface Filled {
+  readonly ops: readonly (Op | null)[];
+  readonly boxes: readonly Box<number>[];
+}
+
 /** Joins quantised tensors with their scales. */
 export class Dequantizer {
   readonly #all: ReadonlyMap<string, SourceTensor>;
   readonly #block: BlockSize;
-  /** Boxes with their operations, by the boxes and by what the sources' operations are: parameters of a kind share them. */
-  readonly #known = new Map<readonly Box<number>[], Map<string, readonly Box<number>[]>>();
+  /** Boxes with their operations, by the boxes and then by the sources' operations: parameters of a kind share them. */
+  readonly #known = new Map<readonly Box<number>[], Filled[]>();
 
   constructor(all: ReadonlyMap<string, SourceTensor>, block: BlockSize) {
     this.#all = all;
@@ -43,14 +48,19 @@ export class Dequantizer {
       scales.push(scale);
       return op;
     });
-    const ofBoxes = memo(this.#known, boxes, () => new Map<string, readonly Box<number>[]>());
-    const filled = memo(ofBoxes, JSON.stringify(ops), () =>
-      boxes.map((box) => {
-        const op = ops[box.source] ?? null;
-        return op === null ? box : { ...box, op };
-      }),
-    );
-    return { tensors: out, boxes: filled, scales };
+    return { tensors: out, boxes: this.#filled(boxes, ops), scales };
+  }
+
+  #filled(boxes: readonly Box<number>[], ops: readonly (Op | null)[]): readonly Box<number>[] {
+    const known = memo(this.#known, boxes, (): Filled[] => []);
+    const found = known.find((filled) => isSame(filled.ops, ops));
+    if (found !== undefined) return found.boxes;
+    const filled = boxes.map((box) => {
+      const op = ops[box.source] ?? null;
+      return op === null ? box : { ...box, op };
+    });
+    known.push({ ops, boxes: filled });
+    return filled;
   }
 
   #operation(tensor: SourceTensor, at: number): { scale: SourceTensor; stored: SourceTensor; op: Op } {
@@ -68,6 +78,17 @@ export class Dequantizer {
     if (scale === undefined) throw new NemotronError('INTERNAL', `${tensor.name} has lost its scales`);
     return { scale, stored: { ...scale, dtype: 'U8' }, op: { kind: 'dequant_mxfp4', scale: at } };
   }
+}
+
+/** Whether values, objects and lists in them too, have the same fields. */
+function isSame(one: unknown, other: unknown): boolean {
+  if (!isObject(one) || !isObject(other)) return one === other;
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => isSame(one[name], other[name]));
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 /** What the source holds for a tensor: four-bit values are two a byte or eight a word. */
