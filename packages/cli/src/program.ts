@@ -17,6 +17,8 @@ export interface Command {
   readonly notes?: readonly string[];
   readonly children?: Readonly<Record<string, Command>>;
   readonly load?: () => Promise<(words: readonly string[], io: Io) => Promise<number>>;
+  /** What the help of the command with these words has besides. */
+  readonly loadMoreHelp?: () => Promise<(words: readonly string[], io: Io) => string>;
   /** Unknown flags are words of the command. */
   readonly keepUnknown?: boolean;
 }
@@ -61,6 +63,7 @@ const RUN: Command = {
   ],
   keepUnknown: true,
   load: async () => (await import('./commands/run.js')).run,
+  loadMoreHelp: async () => (await import('./commands/step-parameters.js')).stepParameters,
 };
 const STEPS: Command = {
   path: 'nemotron steps',
@@ -181,7 +184,8 @@ export async function runCommand(words: readonly string[], io: Io, command: Comm
     ...(keepUnknown ? { keepUnknown } : {}),
   });
   if (parsed.switches.has('help')) {
-    io.out.write(helpText(command));
+    const more = (await command.loadMoreHelp?.())?.(parsed.rest, io) ?? '';
+    io.out.write(`${helpText(command)}${more}`);
     return 0;
   }
   if (command.load !== undefined) return (await command.load())(words, io);

@@ -57,6 +57,11 @@ export function showText(step: Manifest, width: number): string {
   return `${blocks.filter((text) => text !== '').join('\n\n')}\n`;
 }
 
+/** All that a run of the step can be given. */
+export function parametersText({ id, parameters, extensions }: Manifest): string {
+  return `\n${block(`Parameters of ${id}`, [...parameters, ...extensions].map(parameterLine))}\n`;
+}
+
 /** A title in the middle of a line. */
 function rule(title: string, width: number): string {
   const space = Math.max(2, width - title.length - 2);
