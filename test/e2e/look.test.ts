@@ -55,6 +55,28 @@ describe('looking at conversions', () => {
     expect((await nemotron(['plan', '--verbose', ...words])).stdout).toContain('model.norm.weight');
   });
 
+  test('the help of a run with a step has its parameters', async () => {
+    const { stdout } = await nemotron(['steps', 'run', 'convert/hf_to_megatron', '--help']);
+    expect(stdout).toMatch(/Parameters of convert\/hf_to_megatron\n {2}• hf_model_id — Source/);
+    expect(stdout).toContain('• keep_source (default=True)');
+    for (const words of [[], ['convert/nothing']])
+      expect((await nemotron(['steps', 'run', ...words, '--help'])).stdout).not.toContain('Parameters of');
+  });
+
+  test('words that no parameter takes are told of', async () => {
+    const words = [
+      `hf_model_id=${source}`,
+      `megatron_path=${join(dir, 'worded')}`,
+      'verify=none',
+      '--tp',
+      '2',
+      '--fresh',
+    ];
+    const { exit, stderr } = await nemotron(['steps', 'run', 'convert/hf_to_megatron', ...words]);
+    expect(exit).toBe(0);
+    expect(stderr).toContain('warning: not understood: --tp 2 (parameters are written key=value)\n');
+  });
+
   test('plan refuses sizes that do not divide, with the legal ones', async () => {
     const words = ['plan', `hf_model_id=${source}`, `megatron_path=${join(dir, 'x')}`, 'tp=3'];
     const { exit, stderr } = await nemotron(words);

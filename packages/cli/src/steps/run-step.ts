@@ -81,9 +81,19 @@ export function stepSettings(
   { cwd, env, defaultConfig }: Pick<StepRun, 'cwd' | 'env' | 'defaultConfig'>,
 ): Settings {
   const tree = typeof config === 'string' ? readStepConfig(config, cwd) : config;
-  applyStepWords(tree, words);
+  const ignored = applyStepWords(tree, words);
   const { value, origins, warnings } = resolveTree(tree, { env, autoMount: false });
-  return new Settings(value, origins, defaultConfig, warnings);
+  return new Settings(value, origins, defaultConfig, [...warnings, ...ignoredWords(words, ignored)]);
+}
+
+/** Somebody who writes `--tp 2` means `tp=2`, and not the switch `--tp`. */
+function ignoredWords(words: readonly string[], ignored: readonly string[]): string[] {
+  if (ignored.length === 0) return [];
+  const isLost = (word: string): boolean => !word.startsWith('-') && ignored.includes(word);
+  const told = words.filter(
+    (word, at) => ignored.includes(word) || (word.startsWith('--') && isLost(words[at + 1] ?? '')),
+  );
+  return [`not understood: ${told.join(' ')} (parameters are written key=value)`];
 }
 
 function readStepConfig(name: string, cwd: string): MapNode {

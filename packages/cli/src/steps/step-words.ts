@@ -61,29 +61,38 @@ export function wordValue(text: string): ConfigValue {
 
 /**
  * Applies words to a configuration in place: `key=value` sets (lists by index too), `--flag` and `--no-flag` switch an
- * existing top-level key. What cannot be applied is ignored, as the Python tool does.
+ * existing top-level key. What cannot be applied is ignored, as the Python tool does, and returned.
  */
-export function applyStepWords(config: MapNode, words: readonly string[]): void {
+export function applyStepWords(config: MapNode, words: readonly string[]): readonly string[] {
+  const ignored: string[] = [];
   for (const [index, word] of words.entries()) {
     const origin = { source: { name: `word ${index + 1}`, text: word }, line: 1, column: 1 };
     if (word.startsWith('--')) {
-      if (!word.includes('=')) setFlag(config, word.slice(2).replaceAll('-', '_'), origin);
+      const isSet = !word.includes('=') && setFlag(config, word.slice(2).replaceAll('-', '_'), origin);
+      if (!isSet) ignored.push(word);
       continue;
     }
     const equals = word.indexOf('=');
-    if (equals === -1 || word.startsWith('-')) continue;
+    if (equals === -1 || word.startsWith('-')) {
+      ignored.push(word);
+      continue;
+    }
     const value = nodeFrom(wordValue(word.slice(equals + 1)), origin);
     try {
       setKey(config, word.slice(0, equals), value);
     } catch (error) {
       if (!(error instanceof NemotronError) || problemKind(error) === undefined) throw error;
+      ignored.push(word);
     }
   }
+  return ignored;
 }
 
-function setFlag(config: MapNode, name: string, origin: NonNullable<MapNode['origin']>): void {
+/** Whether there is such a key. */
+function setFlag(config: MapNode, name: string, origin: NonNullable<MapNode['origin']>): boolean {
   const negated = name.startsWith('no_') && config.entries.has(name.slice(3));
   const key = negated ? name.slice(3) : name;
-  if (key.includes('.') || !config.entries.has(key)) return;
+  if (key.includes('.') || !config.entries.has(key)) return false;
   setKey(config, key, nodeFrom(!negated, origin));
+  return true;
 }
