@@ -339,7 +339,7 @@ export const ERRORS = {
     'E0701',
     7,
     'the Hub cannot be reached',
-    'check the network, HF_ENDPOINT and the proxy variables, then run the same command again',
+    'check the network, HF_ENDPOINT and the proxy variables and run the same command again, or give a local directory',
   ),
   HUB_AUTH: row(
     'E0702',

@@ -19,12 +19,17 @@ export async function checkTarget(megatronPath: string, sourceDir: string): Prom
   return target;
 }
 
+/** Names of a directory's entries that an error tells. */
+const SHOWN = 3;
+
 /** Throws TARGET_EXISTS when there is anything in the target. */
 export async function refuseContent(target: string): Promise<void> {
   try {
     const entries = await readdir(target);
     if (entries.length > 0) {
-      throw new NemotronError('TARGET_EXISTS', `${target} has ${entries.length} entries`, {
+      const more = entries.length > SHOWN ? ` and ${entries.length - SHOWN} more` : '';
+      const names = entries.sort().slice(0, SHOWN).join(', ');
+      throw new NemotronError('TARGET_EXISTS', `${target} is not empty: it has ${names}${more}`, {
         facts: { path: target },
       });
     }
