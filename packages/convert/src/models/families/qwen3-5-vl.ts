@@ -1,6 +1,7 @@
 import type { PyMap } from '@nemotron-convert/core';
 import type { ConfigRules, Family, MappingRow, WholeModel } from '../family.js';
 import { attribute, type HfConfig } from '../hf-config.js';
+import { withLabels } from '../hf-labels.js';
 import type { Fields } from '../provider.js';
 import { ROTARY_BUFFERS, within } from '../rows.js';
 import { corrected, tokens, visionConfig } from './qwen-vl.js';
@@ -73,11 +74,14 @@ export const qwen35Vl: Family = {
   drops: [ROTARY_BUFFERS, UNPREDICTED],
 };
 
-/** Labels as transformers counts them: by their names, else two. */
-function labels(whole: HfConfig): bigint {
-  const names = whole.map('id2label');
-  if (names !== null) return BigInt(Object.keys(names).length);
-  return BigInt(whole.has('num_labels') ? whole.int('num_labels') : 2);
+/** Labels as transformers counts them. */
+function labels({ whole, target }: WholeModel): bigint {
+  const { id2label = null } = withLabels(
+    target,
+    { id2label: whole.values['id2label'] ?? null },
+    whole.values,
+  );
+  return BigInt(Object.keys(id2label ?? {}).length);
 }
 
 export const qwen35TokenClassification: Family = {
@@ -93,7 +97,7 @@ export const qwen35TokenClassification: Family = {
       provider: 'Qwen35TokenClassificationModelProvider',
       derive: (hf, model) => ({
         ...DENSE.derive?.(hf, model),
-        num_labels: labels(model.whole),
+        num_labels: labels(model),
         classifier_dropout:
           model.whole.get('classifier_dropout') ?? attribute(model.whole, 'hidden_dropout', null) ?? 0.1,
         mtp_num_layers: 0n,
