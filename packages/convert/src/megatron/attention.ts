@@ -1,6 +1,7 @@
 import type { Fields } from '../models/provider.js';
+import { int } from '../models/provider-fields.js';
 import { layerSpec } from './layer-spec.js';
-import { int, linear, norm, normalization } from './linear.js';
+import { linear, norm, normalization } from './linear.js';
 import type { Scope } from './model.js';
 
 /** Grouped-query self attention with the input norm fused into linear_qkv. */

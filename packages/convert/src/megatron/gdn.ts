@@ -1,5 +1,6 @@
 import type { Fields } from '../models/provider.js';
-import { int, linear, norm, normalization } from './linear.js';
+import { int } from '../models/provider-fields.js';
+import { linear, norm, normalization } from './linear.js';
 import type { Scope } from './model.js';
 
 /** A gated delta net. in_proj and conv1d are stored by component, since tensor parallelism cuts each of them. */
@@ -37,7 +38,8 @@ export function gatedDeltaNet(layer: Scope, provider: Fields): void {
  * full attention.
  */
 export function isLinearAttention(provider: Fields, index: number): boolean {
-  if (!['gdn', 'gated_delta_net'].includes(String(provider['experimental_attention_variant']))) return false;
+  if (!['gdn', 'gated_delta_net'].includes(provider['experimental_attention_variant'] as string))
+    return false;
   const frequency = provider['linear_attention_freq'] ?? null;
   if (Array.isArray(frequency)) return frequency[index] === 1n;
   return typeof frequency === 'bigint' && (index + 1) % Number(frequency) !== 0;

@@ -1,8 +1,9 @@
 import type { Fields } from '../models/provider.js';
+import { int } from '../models/provider-fields.js';
 import type { Target } from '../models/target.js';
 import { queryKeyNorms, selfAttention } from './attention.js';
 import { isStacked, outputLayer, wordEmbeddings } from './gpt.js';
-import { int, norm } from './linear.js';
+import { norm } from './linear.js';
 import { moeMlp } from './mlp.js';
 import { ModelDescription, type Part, type Scope, type Split } from './model.js';
 

@@ -1,4 +1,5 @@
 import type { Fields } from '../models/provider.js';
+import { divisor, int } from '../models/provider-fields.js';
 import type { Target } from '../models/target.js';
 import { queryKeyNorms, selfAttention } from './attention.js';
 import { gatedDeltaNet, isLinearAttention } from './gdn.js';
@@ -6,7 +7,7 @@ import { heterogeneousLayer } from './heterogeneous.js';
 import { attentionResiduals, kimiAttention } from './kimi-k3.js';
 import { type LayerPlace, LayerProviders, predictsDensely } from './layer-sizes.js';
 import { specName } from './layer-spec.js';
-import { int, norm } from './linear.js';
+import { norm } from './linear.js';
 import { latentAttention } from './mla.js';
 import { denseMlp, moeMlp } from './mlp.js';
 import { ModelDescription, type Scope } from './model.js';
@@ -96,7 +97,7 @@ function isMoeLayer(provider: Fields, layer: number): boolean {
   if ((provider['num_moe_experts'] ?? null) === null) return false;
   const frequency = provider['moe_layer_freq'];
   if (Array.isArray(frequency)) return frequency[layer] === 1n;
-  return layer % Number(frequency) === 0;
+  return layer % divisor(provider, 'moe_layer_freq') === 0;
 }
 
 export function wordEmbeddings(model: ModelDescription, provider: Fields): void {

@@ -1,7 +1,8 @@
 import { isPyMap, NemotronError, type PyMap, type PyValue } from '@nemotron-convert/core';
 import type { Fields } from '../models/provider.js';
+import { int } from '../models/provider-fields.js';
 import { selfAttention } from './attention.js';
-import { int, linear, normalization } from './linear.js';
+import { linear, normalization } from './linear.js';
 import { denseMlp } from './mlp.js';
 import type { Scope } from './model.js';
 

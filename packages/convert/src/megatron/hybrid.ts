@@ -1,9 +1,10 @@
 import { NemotronError } from '@nemotron-convert/core';
 import type { Fields } from '../models/provider.js';
+import { int } from '../models/provider-fields.js';
 import type { Target } from '../models/target.js';
 import { selfAttention } from './attention.js';
 import { outputLayer, wordEmbeddings } from './gpt.js';
-import { int, norm } from './linear.js';
+import { norm } from './linear.js';
 import { mambaMixer } from './mamba.js';
 import { denseMlp, moeMlp } from './mlp.js';
 import { ModelDescription, type Scope } from './model.js';

@@ -1,5 +1,6 @@
 import type { Fields } from '../models/provider.js';
-import { int, linear, norm } from './linear.js';
+import { int } from '../models/provider-fields.js';
+import { linear, norm } from './linear.js';
 import type { Scope } from './model.js';
 
 const CONVOLVED = ['q', 'k', 'v'];

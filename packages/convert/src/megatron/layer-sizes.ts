@@ -1,4 +1,5 @@
 import { isPyMap, memo } from '@nemotron-convert/core';
+import { show } from '../models/hf-config.js';
 import type { Fields } from '../models/provider.js';
 import { specName } from './layer-spec.js';
 
@@ -35,7 +36,7 @@ export class LayerProviders {
   of(place: LayerPlace): Fields {
     if (this.#sizes === undefined) return this.#provider;
     const sizes = this.#sizes(this.#provider, place);
-    return memo(this.#known, Object.values(sizes).map(String).join(' '), () => ({
+    return memo(this.#known, Object.values(sizes).map(show).join(' '), () => ({
       ...this.#provider,
       ...sizes,
     }));

@@ -1,4 +1,3 @@
-import { NemotronError } from '@nemotron-convert/core';
 import type { Fields } from '../models/provider.js';
 import type { Part, Scope, Split } from './model.js';
 
@@ -40,18 +39,4 @@ export function norm(scope: Scope, path: string, size: number, provider: Fields)
 
 export function normalization(provider: Fields): 'RMSNorm' | 'LayerNorm' {
   return provider['normalization'] === 'LayerNorm' ? 'LayerNorm' : 'RMSNorm';
-}
-
-/** An integer field of a finished provider. Throws SOURCE_CONFIG_INVALID where config.json left it without one. */
-export function int(provider: Fields, name: string): number {
-  const value = provider[name] ?? null;
-  if (typeof value !== 'bigint') {
-    const found = value === null ? 'nothing' : JSON.stringify(value);
-    throw new NemotronError(
-      'SOURCE_CONFIG_INVALID',
-      `config.json: Megatron-Core cannot build this model: ${name} must be an integer, found ${found}`,
-      { facts: { key: name, expected: 'an integer', found } },
-    );
-  }
-  return Number(value);
 }

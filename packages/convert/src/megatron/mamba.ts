@@ -1,5 +1,6 @@
 import type { Fields } from '../models/provider.js';
-import { int, linear } from './linear.js';
+import { int } from '../models/provider-fields.js';
+import { linear } from './linear.js';
 import type { Scope } from './model.js';
 
 /** What differs between the places a Mamba mixer is used in. */

@@ -1,7 +1,8 @@
 import type { Fields } from '../models/provider.js';
+import { int } from '../models/provider-fields.js';
 import type { Target } from '../models/target.js';
 import { fusedNorm, isSparse, sparseIndexer } from './dsa.js';
-import { int, linear, norm } from './linear.js';
+import { linear, norm } from './linear.js';
 import type { Scope } from './model.js';
 
 /**

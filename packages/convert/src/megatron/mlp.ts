@@ -1,6 +1,7 @@
 import type { Fields } from '../models/provider.js';
+import { int } from '../models/provider-fields.js';
 import { layerSpec } from './layer-spec.js';
-import { int, linear, norm, normalization } from './linear.js';
+import { linear, norm, normalization } from './linear.js';
 import type { Part, Scope } from './model.js';
 
 /** Gate rows and up rows are chunks of their own, so that tensor parallelism cuts each of them. */

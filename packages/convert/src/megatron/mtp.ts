@@ -1,6 +1,7 @@
 import type { Fields } from '../models/provider.js';
+import { int } from '../models/provider-fields.js';
 import type { Target } from '../models/target.js';
-import { int, linear, norm } from './linear.js';
+import { linear, norm } from './linear.js';
 import type { ModelDescription, Scope } from './model.js';
 
 /**

@@ -1,7 +1,8 @@
 import type { Fields } from '../models/provider.js';
+import { int } from '../models/provider-fields.js';
 import { selfAttention } from './attention.js';
 import { outputLayer, wordEmbeddings } from './gpt.js';
-import { int, norm } from './linear.js';
+import { norm } from './linear.js';
 import { mambaMixer } from './mamba.js';
 import { denseMlp } from './mlp.js';
 import { ModelDescription } from './model.js';

@@ -1,12 +1,12 @@
 import { isPyMap, NemotronError } from '@nemotron-convert/core';
 import type { Fields } from './provider.js';
+import { number as count, FieldError } from './provider-fields.js';
 import type { Target } from './target.js';
 
 /** What is wrong with a provider, in the provider's own terms; null when nothing is. */
 type Constraint = (fields: Fields, target: Target) => string | null;
 
 const isSet = (fields: Fields, name: string): boolean => (fields[name] ?? null) !== null;
-const count = (fields: Fields, name: string): number => Number(fields[name] ?? 0);
 
 const divides = (whole: string, part: string): Constraint => {
   return (fields) => {
@@ -54,7 +54,7 @@ function expertsOrNone(fields: Fields, target: Target): string | null {
 /** Whether `moe_layer_freq` leaves layers without experts. */
 export function namesDenseLayers(fields: Fields): boolean {
   const frequency = fields['moe_layer_freq'] ?? null;
-  return Array.isArray(frequency) ? frequency.includes(0n) : Number(frequency) > 1;
+  return Array.isArray(frequency) ? frequency.includes(0n) : count(fields, 'moe_layer_freq') > 1;
 }
 
 function router(fields: Fields): string | null {
@@ -168,12 +168,6 @@ export function checkSizesGiven(fields: Fields, path: string): void {
   for (const [name, most] of Object.entries(SIZES)) {
     const value = fields[name] ?? null;
     if (!(name in fields) || (typeof value === 'bigint' && value > 0n && value <= most)) continue;
-    const expected = `an integer from 1 to ${most}`;
-    const found = typeof value === 'bigint' ? `${value}` : value === null ? 'nothing' : JSON.stringify(value);
-    throw new NemotronError(
-      'SOURCE_CONFIG_INVALID',
-      `${path}: ${name}, as Megatron-Core calls it, must be ${expected}, found ${found}`,
-      { facts: { path, key: name, expected, found } },
-    );
+    throw new FieldError(name, `an integer from 1 to ${most}`, value, path);
   }
 }

@@ -1,6 +1,7 @@
 import type { PyMap, PyValue, TargetDtype } from '@nemotron-convert/core';
 import { namesDenseLayers } from './constraints.js';
 import type { Fields, ParallelSizes } from './provider.js';
+import { divisor, int, number } from './provider-fields.js';
 import type { Target } from './target.js';
 
 /**
@@ -9,15 +10,16 @@ import type { Target } from './target.js';
  */
 export function finalize(fields: Fields, target: Target, dtype: TargetDtype, sizes: ParallelSizes): Fields {
   const out: Fields = { ...fields };
-  const number = (name: string): number => Number(out[name]);
   const unset = (name: string): boolean => name in out && out[name] === null;
   const fill = (name: string, value: () => PyValue): void => {
     if (unset(name)) out[name] = value();
   };
   const torch = (name: string): PyMap => ({ _call_: false, _target_: `torch.${name}` });
 
-  fill('ffn_hidden_size', () => BigInt(4 * number('hidden_size')));
-  fill('kv_channels', () => BigInt(Math.floor(number('hidden_size') / number('num_attention_heads'))));
+  fill('ffn_hidden_size', () => BigInt(4 * int(out, 'hidden_size')));
+  fill('kv_channels', () =>
+    BigInt(Math.floor(int(out, 'hidden_size') / divisor(out, 'num_attention_heads'))),
+  );
   fill('num_query_groups', () => out['num_attention_heads'] ?? null);
   if (out['apply_query_key_layer_scaling'] === true) out['attention_softmax_in_fp32'] = true;
   if ((out['num_moe_experts'] ?? null) !== null)
@@ -34,7 +36,9 @@ export function finalize(fields: Fields, target: Target, dtype: TargetDtype, siz
   fill('embedding_init_method', () => normal(out['embedding_init_method_std'] ?? null));
   fill('init_method', () => normal(std));
   const multiplier = out['is_hybrid_model'] === true ? 1 : 2;
-  fill('output_layer_init_method', () => normal(Number(std) / Math.sqrt(multiplier * number('num_layers'))));
+  fill('output_layer_init_method', () =>
+    normal(number(out, 'init_method_std') / Math.sqrt(multiplier * number(out, 'num_layers'))),
+  );
 
   for (const name of ['cuda_graph_scope', 'cuda_graph_modules']) {
     const value = out[name];

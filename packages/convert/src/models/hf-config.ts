@@ -25,9 +25,27 @@ export class HfConfig {
 
   /** What Python's // gives of two integers, the second of which is not zero. */
   quotient(key: string, by: string): bigint {
-    const [whole, part] = [this.int(key), this.int(by)];
-    if (part === 0) throw this.#wrong(by, 'a positive integer');
-    return BigInt(Math.floor(whole / part));
+    return BigInt(Math.floor(this.int(key) / this.positive(by)));
+  }
+
+  /** An integer to divide by. */
+  positive(key: string): number {
+    const value = this.int(key);
+    if (value === 0) throw this.#wrong(key, 'a positive integer');
+    return value;
+  }
+
+  number(key: string): number {
+    const value = this.get(key);
+    if (typeof value !== 'bigint' && typeof value !== 'number') throw this.#wrong(key, 'a number');
+    return Number(value);
+  }
+
+  numbers(key: string): readonly number[] {
+    return this.list(key).map((value) => {
+      if (typeof value !== 'bigint' && typeof value !== 'number') throw this.#wrong(key, 'a list of numbers');
+      return Number(value);
+    });
   }
 
   string(key: string): string {
@@ -72,7 +90,8 @@ export class HfConfig {
   }
 }
 
-function show(value: PyValue): string {
+/** A value as an error quotes it. */
+export function show(value: PyValue): string {
   const text = JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? Number(v) : v));
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -17,7 +17,7 @@ export function gatherRope(config: PyMap, defaults: PyMap): PyMap {
   rope['rope_type'] ??= rope['type'] ?? 'default';
   const rotary = config['partial_rotary_factor'] ?? defaults['partial_rotary_factor'] ?? null;
   if (rotary !== null) rope['partial_rotary_factor'] ??= rotary;
-  if (['llama3', 'yarn', 'longrope'].includes(String(rope['rope_type']))) {
+  if (['llama3', 'yarn', 'longrope'].includes(rope['rope_type'] as string)) {
     rope['original_max_position_embeddings'] =
       config['original_max_position_embeddings'] ??
       rope['original_max_position_embeddings'] ??

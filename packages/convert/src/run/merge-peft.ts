@@ -17,6 +17,7 @@ import { safetensorsPlan } from '../plan/safetensors.js';
 import type { Plan } from '../plan/types.js';
 import { listSource, readIndex, readIndexMetadata } from '../source/files.js';
 import { openSource, type Source } from '../source/open.js';
+import { methodOf } from '../source/quantization.js';
 import type { SourceTensor } from '../source/tensor.js';
 import { bringWeights } from './bring.js';
 import type { Context } from './convert.js';
@@ -127,7 +128,7 @@ function withoutHead(tensors: ReadonlyMap<string, SourceTensor>): ReadonlyMap<st
 function refuseQuantized({ dir, config }: Source): void {
   const given = config['quantization_config'] ?? null;
   if (!isPyMap(given)) return;
-  const method = String(given['quant_method'] ?? 'unnamed');
+  const method = methodOf(given);
   throw new NemotronError('SOURCE_QUANTIZED', `${dir}: the base is quantised with ${method}`, {
     facts: { path: dir, method },
     hint: 'merge into the bfloat16 release of the model, and quantise the result',

@@ -1,15 +1,17 @@
 import { join } from 'node:path';
-import { NemotronError, type PyMap } from '@nemotron-convert/core';
+import type { PyMap } from '@nemotron-convert/core';
 import { describeEncoders } from '../megatron/encoders/index.js';
 import { describeGemma4 } from '../megatron/gemma4.js';
 import { describeGpt } from '../megatron/gpt.js';
 import { describeHybrid } from '../megatron/hybrid.js';
 import type { ModelDescription } from '../megatron/model.js';
 import { describeParallel } from '../megatron/parallel.js';
+import { checkCounts } from '../models/counts.js';
 import type { ConfigRules, Family } from '../models/family.js';
 import { HfConfig } from '../models/hf-config.js';
 import { inDtype, languageConfig } from '../models/language-config.js';
 import { buildProvider, type Fields, type ParallelSizes } from '../models/provider.js';
+import { FieldError } from '../models/provider-fields.js';
 import { chooseTarget, familyFor, rulesFor } from '../models/registry.js';
 import { LANGUAGE_SPELLINGS, respelled, type Spelling } from '../models/spellings.js';
 import type { Target } from '../models/target.js';
@@ -63,6 +65,7 @@ export function prepare(
   const target = chooseTarget(family, options.target, source.config);
   const tensors = unpacked(respelled(source.tensors, spellingsOf(family)));
   const { block } = readQuantization(source.dir, source.config, tensors);
+  checkCounts(source.config, source.configPath, tensors.values());
   const { rules, provider, model } = describe(family, target, source, tensors.keys(), options);
   checkSizes(options.sizes, provider, { hybrid: family.model !== 'gpt', uncut: rules.uncut ?? [] });
   const { mapped, drops } = collect({
@@ -142,15 +145,6 @@ export function describe(
     describeEncoders(model, rules.encoders ?? [], { whole, provider, target });
     return { rules, provider, model };
   } catch (error) {
-    throw error instanceof RangeError ? impossible(source.configPath, error) : error;
+    throw error instanceof FieldError ? error.at(source.configPath) : error;
   }
-}
-
-/** Sizes that are divided by, and are zero or no number, end in arithmetic without a result. */
-function impossible(path: string, error: RangeError): NemotronError {
-  const { message: found } = error;
-  return new NemotronError('SOURCE_CONFIG_INVALID', `${path}: no model has these sizes: ${found}`, {
-    facts: { path, expected: 'positive sizes that divide each other', found },
-    cause: error,
-  });
 }

@@ -13,12 +13,12 @@ const READABLE: Readonly<Record<string, (given: PyMap) => boolean>> = {
   fp8: () => true,
   mxfp4: () => true,
   fbgemm_fp8: () => true,
-  modelopt: ({ quant_algo: algorithm }) => MODELOPT.has(String(algorithm)),
+  modelopt: ({ quant_algo: algorithm }) => MODELOPT.has(algorithm as string),
   'compressed-tensors': (given) =>
     given['format'] === 'mxfp4-pack-quantized' ||
     // Words may hold integers of any width, which only the groups tell.
     (given['format'] === 'pack-quantized' && groups(given).length > 0 && groups(given).every(isInt4)) ||
-    (FLOATS.has(String(given['format'])) && groups(given).every(isFloat8)),
+    (FLOATS.has(given['format'] as string) && groups(given).every(isFloat8)),
 };
 const MODELOPT = new Set(['FP8', 'FP8_PER_CHANNEL_PER_TOKEN', 'FP8_PB_WO']);
 const FLOATS = new Set(['float-quantized', 'naive-quantized']);
@@ -73,7 +73,7 @@ export function readQuantization(
   const text = config['text_config'] ?? null;
   const given = config['quantization_config'] ?? (isPyMap(text) ? text['quantization_config'] : null) ?? null;
   if (isPyMap(given)) {
-    const method = String(given['quant_method'] ?? 'unnamed');
+    const method = methodOf(given);
     const reads = Object.hasOwn(READABLE, method) ? READABLE[method] : undefined;
     if (reads?.(given) !== true) refuse(dir, config, method, label(given, method));
     return { block: blockOf(given) };
@@ -83,6 +83,11 @@ export function readQuantization(
     if (sign !== undefined) refuse(dir, config, sign[1], `${sign[1]} (it has ${name})`);
   }
   return { block: DEFAULT_BLOCK };
+}
+
+/** The name of a quantisation's method, as far as it has one. */
+export function methodOf({ quant_method: method }: PyMap): string {
+  return typeof method === 'string' ? method : 'unnamed';
 }
 
 function label(given: PyMap, method: string): string {

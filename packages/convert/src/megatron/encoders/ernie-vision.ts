@@ -1,4 +1,4 @@
-import { int } from '../linear.js';
+import { int } from '../../models/provider-fields.js';
 import type { Scope } from '../model.js';
 import type { EncoderContext } from './index.js';
 import { numbered, torchLayerNorm, torchLinear, torchRmsNorm } from './torch.js';

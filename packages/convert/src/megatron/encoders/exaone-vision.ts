@@ -9,7 +9,7 @@ import { torchConv } from './torch.js';
 export function exaone45Vision(scope: Scope, { config }: EncoderContext): void {
   const hidden = config.int('hidden_size');
   const layers = config.int('depth');
-  const heads = config.int('num_heads');
+  const heads = config.positive('num_heads');
   const patch = config.int('patch_size');
   const kernel = [config.int('temporal_patch_size'), patch, patch];
   const provider = {

@@ -1,4 +1,5 @@
-import { int, norm } from '../linear.js';
+import { int } from '../../models/provider-fields.js';
+import { norm } from '../linear.js';
 import type { Scope } from '../model.js';
 import type { EncoderContext } from './index.js';
 

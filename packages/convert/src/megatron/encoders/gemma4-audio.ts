@@ -1,4 +1,4 @@
-import { int } from '../linear.js';
+import { int } from '../../models/provider-fields.js';
 import type { Scope } from '../model.js';
 import { clippedLinear } from './clipped.js';
 import type { EncoderContext } from './index.js';
@@ -25,7 +25,7 @@ export function gemma4Audio(scope: Scope, { config }: EncoderContext): void {
     const attention = layer.child('self_attn');
     for (const name of ['q_proj', 'k_proj', 'v_proj', 'post']) linear(attention, name, hidden, hidden);
     torchLinear(attention, 'relative_k_proj', hidden, hidden, false);
-    attention.param('per_dim_scale', [Math.floor(hidden / config.int('num_attention_heads'))]);
+    attention.param('per_dim_scale', [Math.floor(hidden / config.positive('num_attention_heads'))]);
     const conv = layer.child('lconv1d');
     linear(conv, 'linear_start', 2 * hidden, hidden);
     linear(conv, 'linear_end', hidden, hidden);

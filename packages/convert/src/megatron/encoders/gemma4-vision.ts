@@ -1,4 +1,4 @@
-import { int } from '../linear.js';
+import { int } from '../../models/provider-fields.js';
 import type { Scope } from '../model.js';
 import { clippedLinear } from './clipped.js';
 import type { EncoderContext } from './index.js';

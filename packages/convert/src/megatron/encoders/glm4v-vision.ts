@@ -16,7 +16,7 @@ export function glm4vMoeVision(scope: Scope, { config }: EncoderContext): void {
   const hidden = config.int('hidden_size');
   const out = config.int('out_hidden_size');
   const width = config.int('intermediate_size');
-  const patch = config.int('patch_size');
+  const patch = config.positive('patch_size');
   const merge = config.int('spatial_merge_size');
   const kernel = [config.int('temporal_patch_size'), patch, patch];
   torchEmbedding(

@@ -1,6 +1,7 @@
 import type { PyMap } from '@nemotron-convert/core';
 import { HfConfig } from '../../models/hf-config.js';
-import { int, linear } from '../linear.js';
+import { int } from '../../models/provider-fields.js';
+import { linear } from '../linear.js';
 import type { Scope } from '../model.js';
 import type { EncoderContext } from './index.js';
 import { numbered, torchConv, torchLayerNorm, torchLinear, torchLinears } from './torch.js';
@@ -17,7 +18,7 @@ export function parakeet(scope: Scope, { whole, provider }: EncoderContext): voi
   const bias = config.truthy('convolution_bias');
   const factor = config.int('subsampling_factor');
   subsampling(scope.child('subsampling'), hidden, config.int('num_mel_bins'), factor);
-  const heads = config.int('num_attention_heads');
+  const heads = config.positive('num_attention_heads');
   const kernel = config.has('conv_kernel_size') ? config.int('conv_kernel_size') : 9;
   for (const layer of numbered(scope, 'layers', config.int('num_hidden_layers'))) {
     for (const half of ['feed_forward1', 'feed_forward2']) {

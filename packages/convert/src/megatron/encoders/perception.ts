@@ -1,4 +1,4 @@
-import { int } from '../linear.js';
+import { int } from '../../models/provider-fields.js';
 import type { Scope } from '../model.js';
 import type { EncoderContext } from './index.js';
 import { numbered, torchConv, torchLayerNorm, torchLinear } from './torch.js';
@@ -6,7 +6,7 @@ import { numbered, torchConv, torchLayerNorm, torchLinear } from './torch.js';
 /** The Bridge's Step37VisionModel: a Perception Encoder, then two convolutions that halve each side of its grid. */
 export function perceptionVision(scope: Scope, { config }: EncoderContext): void {
   const width = config.int('width');
-  const patch = config.int('patch_size');
+  const patch = config.positive('patch_size');
   const grid = Math.floor(config.int('image_size') / patch);
   const token = config.truthy('use_cls_token') ? 1 : 0;
   const inner = Math.trunc(width * Number(config.get('mlp_ratio')));

@@ -55,7 +55,7 @@ function visionModel(scope: Scope, config: HfConfig, names: MergerNames): void {
 export function qwen3Vision(scope: Scope, { config }: EncoderContext): void {
   const hidden = config.int('hidden_size');
   const layers = config.int('depth');
-  const heads = config.int('num_heads');
+  const heads = config.positive('num_heads');
   const merged = hidden * config.int('spatial_merge_size') ** 2;
   const provider = {
     hidden_size: BigInt(hidden),

@@ -1,5 +1,6 @@
+import { int } from '../../models/provider-fields.js';
 import { selfAttention } from '../attention.js';
-import { int, linear } from '../linear.js';
+import { linear } from '../linear.js';
 import { denseMlp } from '../mlp.js';
 import type { Scope } from '../model.js';
 import type { EncoderContext } from './index.js';

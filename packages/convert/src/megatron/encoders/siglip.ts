@@ -13,7 +13,7 @@ export function siglipVision(scope: Scope, context: EncoderContext): void {
 export function siglipVisionHeadless(at: Scope, { config }: EncoderContext): void {
   const hidden = config.int('hidden_size');
   const width = config.int('intermediate_size');
-  const patch = config.int('patch_size');
+  const patch = config.positive('patch_size');
   torchConv(at, 'embeddings.patch_embedding', hidden, config.int('num_channels'), [patch, patch]);
   torchEmbedding(
     at,

@@ -1,5 +1,5 @@
 import type { HfConfig } from '../../models/hf-config.js';
-import { int } from '../linear.js';
+import { int } from '../../models/provider-fields.js';
 import type { Scope } from '../model.js';
 import type { EncoderContext } from './index.js';
 import { numbered, torchConv, torchEmbedding, torchLayerNorm, torchLinear, torchLinears } from './torch.js';

@@ -57,6 +57,7 @@ function fields(hf: HfConfig, model: WholeModel): Fields {
   const { whole, target } = model;
   const rope: PyMap = hf.map('rope_parameters') ?? {};
   const widths = hf.list('moe_intermediate_size');
+  const [width = 0] = hf.numbers('moe_intermediate_size');
   const shared = hf.has('moe_num_shared_experts') ? hf.int('moe_num_shared_experts') : 2;
   const vision = whole.map(EYE[0]) ?? {};
   return {
@@ -69,7 +70,7 @@ function fields(hf: HfConfig, model: WholeModel): Fields {
     num_moe_experts: hf.get('moe_num_experts'),
     moe_router_topk: hf.get('moe_k'),
     moe_aux_loss_coeff: hf.get('router_aux_loss_coef'),
-    moe_shared_expert_intermediate_size: BigInt(Number(widths[0]) * shared),
+    moe_shared_expert_intermediate_size: BigInt(width * shared),
     moe_layer_freq: layerKinds(hf),
     vision_config: hfObject(EYE[1], target, vision),
     hf_config: hfObject('Ernie4_5_VLMoeConfig', target, whole.values, {

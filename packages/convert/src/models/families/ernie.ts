@@ -1,5 +1,5 @@
 import type { Family } from '../family.js';
-import type { HfConfig } from '../hf-config.js';
+import { HfConfig } from '../hf-config.js';
 import { attentionLayerRows, denseLayerRows, mixtureLayerRows } from '../layer-rows.js';
 import type { Fields } from '../provider.js';
 import { denseFirst, named } from '../provider-values.js';
@@ -12,7 +12,7 @@ const BIAS = `${FROM}.mlp.moe_statics.e_score_correction_bias`;
 /** Multimodal releases list two expert pools; the first is the text's. */
 const first = (hf: HfConfig, key: string): number => {
   const value = hf.get(key);
-  return Array.isArray(value) ? Number(value[0]) : hf.int(key);
+  return Array.isArray(value) ? new HfConfig({ [key]: value[0] ?? null }, hf.path).int(key) : hf.int(key);
 };
 
 function experts(hf: HfConfig): Fields {

@@ -39,7 +39,7 @@ function headSize(hf: HfConfig): Fields {
   const width = hf.has('mamba_d_ssm')
     ? hf.int('mamba_d_ssm')
     : hf.int('mamba_expand') * hf.int('hidden_size');
-  return { mamba_head_dim: BigInt(Math.floor(width / hf.int('mamba_n_heads'))) };
+  return { mamba_head_dim: BigInt(Math.floor(width / hf.positive('mamba_n_heads'))) };
 }
 
 export const falconH1: Family = {
@@ -122,7 +122,7 @@ export const falconH1: Family = {
         ...headSize(hf),
         add_bias_linear: hf.get('projectors_bias'),
         hidden_dropout: hf.get('hidden_dropout') ?? 0.0,
-        rotary_base: BigInt(Math.trunc(Number(hf.get('rope_theta')))),
+        rotary_base: BigInt(Math.trunc(hf.number('rope_theta'))),
         mlp_multipliers: hf.get('mlp_multipliers') ?? [1.0, 1.0],
         ssm_multipliers: hf.get('ssm_multipliers') ?? [1.0, 1.0, 1.0, 1.0, 1.0],
       }),

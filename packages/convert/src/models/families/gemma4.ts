@@ -69,7 +69,7 @@ function layerTypes(hf: HfConfig): readonly PyValue[] {
     : Array.from({ length: hf.int('num_hidden_layers') }, (_, i) =>
         (i + 1) % 6 === 0 ? 'full_attention' : 'sliding_attention',
       );
-  return types.with(-1, 'full_attention');
+  return [...types.slice(0, -1), 'full_attention'];
 }
 
 /** `[sliding, full]` where the kinds repeat such a cycle, else the kinds themselves. */

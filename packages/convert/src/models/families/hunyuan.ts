@@ -77,7 +77,7 @@ export const hunyuanV3: Family = {
         moe_aux_loss_coeff: 0.0,
       },
       derive: (hf) => ({
-        moe_router_topk_scaling_factor: Number(hf.get('router_scaling_factor')),
+        moe_router_topk_scaling_factor: hf.number('router_scaling_factor'),
         moe_layer_freq: denseFirst(hf, hf.int('first_k_dense_replace')),
         ...sharedWidth(hf, 'moe_intermediate_size', 'num_shared_experts'),
       }),

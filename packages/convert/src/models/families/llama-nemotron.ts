@@ -7,7 +7,7 @@ import {
   type TargetDtype,
 } from '@nemotron-convert/core';
 import type { ConfigRules, Family } from '../family.js';
-import type { HfConfig } from '../hf-config.js';
+import { type HfConfig, show } from '../hf-config.js';
 import { type Fields, vocabDivisor } from '../provider.js';
 import { attentionRows, endRows, gatedMlpRows, ROTARY_BUFFERS } from '../rows.js';
 
@@ -33,7 +33,8 @@ function blocks(hf: HfConfig): readonly PyMap[] {
       },
       mlp: {
         _target_: `${CONFIG}.MLPConfig`,
-        ffn_hidden_size: mlp['ffn_hidden_size'] ?? (mult === null ? null : width(Number(mult), hidden)),
+        ffn_hidden_size:
+          mlp['ffn_hidden_size'] ?? (mult === null ? null : width(multiple(hf, mult, index), hidden)),
         no_op: mlp['no_op'] ?? false,
         replace_with_linear: mlp['replace_with_linear'] ?? false,
       },
@@ -48,13 +49,14 @@ function section(hf: HfConfig, block: PyValue, index: number, names: readonly st
 }
 
 function groups(hf: HfConfig, heads: number, perGroup: PyValue, index: number): bigint {
-  const count = heads / Number(perGroup);
+  const count = typeof perGroup === 'bigint' ? heads / Number(perGroup) : Number.NaN;
   if (Number.isInteger(count)) return BigInt(count);
-  throw invalid(
-    hf,
-    `${heads} heads do not divide into groups of ${String(perGroup)} in layer ${index}`,
-    index,
-  );
+  throw invalid(hf, `${heads} heads do not divide into groups of ${show(perGroup)} in layer ${index}`, index);
+}
+
+function multiple(hf: HfConfig, value: PyValue, index: number): number {
+  if (typeof value === 'number' || typeof value === 'bigint') return Number(value);
+  throw invalid(hf, `block_configs[${index}] has ${show(value)} for ffn_mult`, index);
 }
 
 /** Two thirds of the multiple, rounded up to a multiple of 256. */

@@ -59,7 +59,7 @@ const kinds = (flags: readonly PyValue[], yes: string, no: string): readonly PyV
 /** The text model's attributes beside those that its class copies: transformers spells the published layer lists anew. */
 function textAttributes(given: PyMap): PyMap {
   const sparse = new HfConfig(given, '').part('sparse_attention_config');
-  const layers = Number(given['num_hidden_layers'] ?? 60n);
+  const layers = new HfConfig({ num_hidden_layers: 60n, ...given }, '').int('num_hidden_layers');
   const frequency = given['moe_layer_freq'] ?? null;
   const indexed = sparse.get('sparse_attention_freq');
   const list = (value: PyValue): value is readonly PyValue[] => Array.isArray(value);
@@ -95,8 +95,8 @@ function fields(_: HfConfig, { whole, target, modelId }: WholeModel): Fields {
     qk_layernorm: attribute(text, 'use_qk_norm', true),
     share_embeddings_and_output_weights: tied,
     activation_func: named(QUICK_GELU),
-    activation_func_clamp_value: Number(text.get('swiglu_limit')),
-    rotary_percent: text.int('rotary_dim') / text.int('head_dim'),
+    activation_func_clamp_value: text.number('swiglu_limit'),
+    rotary_percent: text.int('rotary_dim') / text.positive('head_dim'),
     moe_ffn_hidden_size: text.get('intermediate_size'),
     ffn_hidden_size: text.get('dense_intermediate_size'),
     moe_aux_loss_coeff: text.get('router_aux_loss_coef'),

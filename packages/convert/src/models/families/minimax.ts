@@ -65,7 +65,7 @@ export const minimaxM2: Family = {
       },
       derive: (hf) => ({
         moe_aux_loss_coeff: hf.get('router_aux_loss_coef'),
-        ...(hf.has('rotary_dim') ? { rotary_percent: hf.int('rotary_dim') / hf.int('head_dim') } : {}),
+        ...(hf.has('rotary_dim') ? { rotary_percent: hf.int('rotary_dim') / hf.positive('head_dim') } : {}),
       }),
     },
   },

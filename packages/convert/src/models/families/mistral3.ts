@@ -1,6 +1,6 @@
 import { isPyMap, type PyMap } from '@nemotron-convert/core';
 import type { ConfigRules, Encoder, Family, WholeModel } from '../family.js';
-import type { HfConfig } from '../hf-config.js';
+import { type HfConfig, show } from '../hf-config.js';
 import { hfNested, hfObject } from '../hf-object.js';
 import { dtypeFields, type Fields } from '../provider.js';
 import { attentionRows, endRows, gatedMlpRows, ROTARY_BUFFERS, within } from '../rows.js';
@@ -20,7 +20,10 @@ const textPart = (config: PyMap): PyMap => {
   const part = config['text_config'];
   return isPyMap(part) ? part : {};
 };
-const textType = (config: PyMap): string => String(textPart(config)['model_type'] ?? 'mistral');
+const textType = (config: PyMap): string => {
+  const type = textPart(config)['model_type'] ?? 'mistral';
+  return typeof type === 'string' ? type : show(type);
+};
 const textClass = (config: PyMap, target: Target): string => TEXT_CLASSES[target][textType(config)] as string;
 
 /** The Bridge reads Ministral 3's scaling of queries whatever the model; transformers 4 does not rename its map. */

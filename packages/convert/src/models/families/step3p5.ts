@@ -77,8 +77,8 @@ function slidingAttention(hf: HfConfig): PyMap {
 
 function rope(hf: HfConfig): Fields {
   const theta = hf.get('rope_theta');
-  if (!Array.isArray(theta)) return theta === null ? {} : { rotary_base: Number(theta) };
-  const bases = (theta as readonly PyValue[]).map(Number);
+  if (!Array.isArray(theta)) return theta === null ? {} : { rotary_base: hf.number('rope_theta') };
+  const bases = hf.numbers('rope_theta');
   return { rotary_base: bases[0] ?? null, rotary_base_per_layer: bases };
 }
 
@@ -86,8 +86,11 @@ function rope(hf: HfConfig): Fields {
 function experts(hf: HfConfig): Fields {
   const listed = hf.get('moe_layers_enum');
   if (listed === null) return {};
-  const numbers = typeof listed === 'string' ? listed.split(',').filter(Boolean) : hf.list('moe_layers_enum');
-  const mixtures = new Set(numbers.map(Number));
+  const mixtures = new Set(
+    typeof listed === 'string'
+      ? listed.split(',').filter(Boolean).map(Number)
+      : hf.numbers('moe_layers_enum'),
+  );
   return {
     moe_layer_freq: Array.from({ length: hf.int('num_hidden_layers') }, (_, i) =>
       mixtures.has(i) ? 1n : 0n,
@@ -106,7 +109,7 @@ export const stepFields = (hf: HfConfig): Fields => ({
   moe_router_enable_expert_bias: hf.truthy('use_moe_router_bias'),
   ...(hf.has('moe_router_activation') ? { moe_router_score_function: hf.get('moe_router_activation') } : {}),
   ...(hf.has('moe_router_scaling_factor')
-    ? { moe_router_topk_scaling_factor: Number(hf.get('moe_router_scaling_factor')) }
+    ? { moe_router_topk_scaling_factor: hf.number('moe_router_scaling_factor') }
     : {}),
   ...(hf.truthy('need_fp32_gate') ? { moe_router_dtype: 'fp32' } : {}),
   ...experts(hf),
