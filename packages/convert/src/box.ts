@@ -1,14 +1,18 @@
 /**
- * The one primitive: a strided box copy with a cast. The box [start, start + size) of a row-major target takes element
- * (i, j, …) from source element offset + i·strides[0] + j·strides[1] + ….
+ * The box [start, start + size) of a row-major target, which takes element (i, j, …) from source element
+ * offset + i·strides[0] + j·strides[1] + ….
  */
-export interface Box<Source> {
-  readonly source: Source;
+export interface Strided {
   readonly start: readonly number[];
   readonly size: readonly number[];
   /** In elements of the source tensor. */
   readonly offset: number;
   readonly strides: readonly number[];
+}
+
+/** The one primitive: a strided box copy with a cast. */
+export interface Box<Source> extends Strided {
+  readonly source: Source;
   readonly op?: BoxOp<Source>;
 }
 

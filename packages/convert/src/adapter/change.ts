@@ -1,16 +1,12 @@
 import { NemotronError } from '@nemotron-convert/core';
+import type { Strided } from '../box.js';
 import type { SourceTensor } from '../source/tensor.js';
 import type { LoraConfig } from './config.js';
 import type { LoraModule } from './weights.js';
 
 /** A strided box of a tensor, and where it goes. */
-export interface FactorPart {
+export interface FactorPart extends Strided {
   readonly tensor: SourceTensor;
-  readonly start: readonly number[];
-  readonly size: readonly number[];
-  /** In elements of the tensor. */
-  readonly offset: number;
-  readonly strides: readonly number[];
 }
 
 /** A float32 matrix or vector out of stored tensors; zero where no part is. */

@@ -1,4 +1,4 @@
-import type { BoxOp } from '../box.js';
+import type { BoxOp, Strided } from '../box.js';
 import type { LowRankOp } from './low-rank.js';
 
 /** An object as another checkpoint has stored it, in hexadecimal. */
@@ -24,13 +24,9 @@ export type TorchValue =
       };
     };
 
-export interface FormCopy {
+export interface FormCopy extends Strided {
   /** Position among the tensors of the item; so are the sources of an op. */
   readonly tensor: number;
-  readonly start: readonly number[];
-  readonly size: readonly number[];
-  readonly offset: number;
-  readonly strides: readonly number[];
   readonly op?: BoxOp<number> | LowRankOp;
 }
 
