@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { formatBytes } from '@nemotron-convert/core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { planExport } from '../../packages/convert/src/headers.js';
 import type { PlanSummary } from '../../packages/convert/src/index.js';
 import { convertStep, nemotron, ROOT } from '../support/cli.js';
 import { FIXTURES } from '../support/golden.js';
@@ -179,6 +180,52 @@ describe.skipIf(browserPath === '')('the page in Chromium', () => {
       ),
     );
     expect(await page.isVisible('#planning')).toBe(false);
+  });
+
+  test.each(['nemotron-h-moe', 'llama', 'gpt-oss'])(
+    "%s: the plan back is the library's, by the configuration alone too",
+    async (name) => {
+      const source = join(FIXTURES, name);
+      const path = join(dir, `back-${name}`);
+      await convertStep({ hf_model_id: source, megatron_path: path });
+      await choose(path);
+      const original = join(dir, 'originals', name);
+      mkdirSync(original, { recursive: true });
+      cpSync(join(source, 'config.json'), join(original, 'config.json'));
+      const options = { megatronPath: path, hfPath: join(dir, 'hf') };
+      for (const [hfModelId, dtype] of [
+        [source, null],
+        [original, null],
+        [source, 'float32'],
+      ] as const) {
+        await settled(() => page.setInputFiles('#original', hfModelId));
+        await settled(() => page.selectOption('#export-dtype', dtype ?? ''));
+        const expected = await planExport({ ...options, hfModelId, dtype });
+        const { output, copies } = expected;
+        const plan = await shown('export');
+        expect(plan['model']).toEqual([
+          `${expected.architecture}, ${expected.parameters.toLocaleString('en')} parameters`,
+        ]);
+        expect(plan['target']).toEqual([
+          `${output.files.length} files, ${formatBytes(output.bytes)} (${output.bytes} bytes)`,
+        ]);
+        expect(plan['copies']).toEqual(Object.entries(copies).map(([pair, count]) => `${count} x ${pair}`));
+        await page.locator('#export-lists summary', { hasText: 'Files' }).click();
+        await page.locator('#export-lists details[open] li').first().waitFor();
+        expect(await page.locator('#export-lists details[open] li').allTextContents()).toEqual(
+          output.files.map((file) => `${file.path} ${formatBytes(file.bytes)}`),
+        );
+      }
+    },
+  );
+
+  test('the plan back with another model is refused as by the command', async () => {
+    const path = join(dir, 'back-other');
+    await convertStep({ hf_model_id: join(FIXTURES, 'llama'), megatron_path: path });
+    await choose(path);
+    await settled(() => page.setInputFiles('#original', join(FIXTURES, 'nemotron-h-moe')));
+    expect(await page.textContent('#problem')).toMatch(/^error\[E\d+\]: /);
+    expect(await page.locator('#export > *').count()).toBe(0);
   });
 
   test('what cannot be read is said as the command says it', async () => {

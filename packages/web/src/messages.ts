@@ -1,10 +1,11 @@
-import type { HeaderPlan, Inspection } from '@nemotron-convert/convert/headers';
+import type { ExportPlan, HeaderPlan, Inspection } from '@nemotron-convert/convert/headers';
 import type { Dropped } from './host/disk.js';
 
 /** What the page asks its worker. */
 export type Question =
   | { readonly kind: 'open'; readonly dropped: readonly Dropped[] }
-  | { readonly kind: 'plan'; readonly choice: Choice };
+  | { readonly kind: 'plan'; readonly choice: Choice }
+  | { readonly kind: 'export'; readonly original: readonly Dropped[]; readonly dtype: ExportDtype };
 
 /** What is planned for. */
 export interface Choice {
@@ -15,6 +16,9 @@ export interface Choice {
   readonly ep: number;
   readonly etp: number;
 }
+
+/** That of the original where it is null. */
+export type ExportDtype = Choice['dtype'] | null;
 
 /** An error as the command shows it. */
 export interface Problem {
@@ -31,4 +35,5 @@ export type Answer = Result & {
 export type Result =
   | { readonly kind: 'opened'; readonly inspection: Inspection }
   | { readonly kind: 'planned'; readonly plan: HeaderPlan }
+  | { readonly kind: 'exported'; readonly plan: ExportPlan }
   | { readonly kind: 'failed'; readonly problem: Problem };

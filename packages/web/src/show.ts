@@ -1,4 +1,4 @@
-import type { HeaderPlan, Inspection } from '@nemotron-convert/convert/headers';
+import type { ExportPlan, HeaderPlan, Inspection } from '@nemotron-convert/convert/headers';
 import { formatBytes } from '@nemotron-convert/core';
 import type { Problem } from './messages.js';
 
@@ -59,14 +59,12 @@ export function showTensors(tensors: Inspection['tensors'], filter: string): voi
 }
 
 export function showPlan(plan: HeaderPlan): void {
-  const { source, output, memory, casts, drops, pads } = plan;
+  const { source, memory, casts, pads } = plan;
   showFacts(element('plan'), [
     ['source', `${source.files} files, ${formatBytes(source.bytes)}`],
-    ['model', `${plan.architecture}, ${plan.parameters.toLocaleString('en')} parameters`],
+    modelFact(plan),
     ['writes for', `Megatron-Bridge ${plan.target}`],
-    ['target', `${output.files.length} files, ${formatBytes(output.bytes)} (${output.bytes} bytes)`],
-    ['tensors', String(plan.tensors)],
-    ...Object.entries(plan.copies).map(([pair, count]) => ['copies', `${count} x ${pair}`] as const),
+    ...outputFacts(plan),
     [
       'casts',
       count(
@@ -74,13 +72,7 @@ export function showPlan(plan: HeaderPlan): void {
         'none',
       ),
     ],
-    [
-      'left out',
-      count(
-        drops.flatMap((drop) => drop.tensors),
-        'nothing',
-      ),
-    ],
+    leftOut(plan),
     ['pads', count(pads, 'none')],
     ['memory', `at most ${formatBytes(memory.peak)}`],
   ]);
@@ -88,7 +80,7 @@ export function showPlan(plan: HeaderPlan): void {
     ...casts.map(({ from, to, tensors }) =>
       named(`${tensors.length} tensors cast from ${from} to ${to}`, tensors),
     ),
-    ...drops.map(({ tensors, reason }) => named(`${tensors.length} left out: ${reason}`, tensors)),
+    ...dropLists(plan),
     ...(pads.length === 0
       ? []
       : [
@@ -97,11 +89,47 @@ export function showPlan(plan: HeaderPlan): void {
             pads.map(({ key, shape, elements }) => `${key} [${shape.join(', ')}]: ${elements} elements`),
           ),
         ]),
-    named(
-      'Files',
-      output.files.map(({ path, bytes }) => `${path} ${formatBytes(bytes)}`),
-    ),
+    fileList(plan),
   );
+}
+
+/** The plan back to Hugging Face. */
+export function showExport(plan: ExportPlan): void {
+  showFacts(element('export'), [
+    modelFact(plan),
+    ['model of', `Megatron-Bridge ${plan.target}`],
+    ...outputFacts(plan),
+    leftOut(plan),
+  ]);
+  element('export-lists').replaceChildren(...dropLists(plan), fileList(plan));
+}
+
+type Fact = readonly [name: string, text: string];
+
+function modelFact({ architecture, parameters }: ExportPlan): Fact {
+  return ['model', `${architecture}, ${parameters.toLocaleString('en')} parameters`];
+}
+
+function outputFacts({ output, tensors, copies }: ExportPlan): Fact[] {
+  return [
+    ['target', `${output.files.length} files, ${formatBytes(output.bytes)} (${output.bytes} bytes)`],
+    ['tensors', String(tensors)],
+    ...Object.entries(copies).map(([pair, count]): Fact => ['copies', `${count} x ${pair}`]),
+  ];
+}
+
+function leftOut({ drops }: ExportPlan): Fact {
+  const names = drops.flatMap((drop) => drop.tensors);
+  return ['left out', count(names, 'nothing')];
+}
+
+function dropLists({ drops }: ExportPlan): HTMLElement[] {
+  return drops.map(({ tensors, reason }) => named(`${tensors.length} left out: ${reason}`, tensors));
+}
+
+function fileList({ output }: ExportPlan): HTMLElement {
+  const lines = output.files.map(({ path, bytes }) => `${path} ${formatBytes(bytes)}`);
+  return named('Files', lines);
 }
 
 function count(names: readonly unknown[], none: string): string {

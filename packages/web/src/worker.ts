@@ -1,14 +1,17 @@
 // The library at work, beside the page: files can be read in blocking calls here only.
-import { inspect, planHeaders } from '@nemotron-convert/convert/headers';
+import { inspect, planExport, planHeaders } from '@nemotron-convert/convert/headers';
 import { NemotronError } from '@nemotron-convert/core';
 import { bindingOf, type Engine, startEngine, useBinding } from '@nemotron-convert/native/wasm';
 import wasmUrl from '@nemotron-convert/native/wasm/ckpt.wasm?url';
 import { DROPPED, type Dropped, mount, readSoFar } from './host/disk.js';
-import type { Answer, Choice, Problem, Question, Result } from './messages.js';
+import type { Answer, Choice, ExportDtype, Problem, Question, Result } from './messages.js';
 
 /** Where a checkpoint would go, for the plan only. */
 const TARGET = '/megatron';
+/** Where the original model of a Megatron checkpoint is, beside it. */
+const ORIGINAL = '.original';
 let folder = '/';
+let opened: readonly Dropped[] = [];
 
 const started: Promise<Engine> = fetch(wasmUrl)
   .then((response) => response.arrayBuffer())
@@ -21,6 +24,7 @@ const caller = {
 useBinding(bindingOf(() => caller));
 
 async function open(dropped: readonly Dropped[]): Promise<Result> {
+  opened = dropped;
   mount(dropped);
   const [first] = dropped;
   folder = `/${first?.path.split('/')[0] ?? ''}`;
@@ -32,17 +36,31 @@ async function plan(choice: Choice): Promise<Result> {
   return { kind: 'planned', plan: found };
 }
 
+async function planBack(original: readonly Dropped[], dtype: ExportDtype): Promise<Result> {
+  mount([...opened, ...original.map(({ path, file }) => ({ path: `${ORIGINAL}/${path}`, file }))]);
+  const hfModelId = `/${ORIGINAL}/${original[0]?.path.split('/')[0] ?? ''}`;
+  return {
+    kind: 'exported',
+    plan: await planExport({ megatronPath: folder, hfModelId, hfPath: TARGET, dtype }),
+  };
+}
+
+/** Does what is asked. */
+function answer(question: Question): Promise<Result> {
+  if (question.kind === 'open') return open(question.dropped);
+  return question.kind === 'plan' ? plan(question.choice) : planBack(question.original, question.dtype);
+}
+
 function problemOf(thrown: unknown): Problem {
   if (thrown instanceof NemotronError) return { id: thrown.id, message: thrown.message, hint: thrown.hint };
   return { id: 'E0100', message: String(thrown), hint: 'this is a bug of the page: please report it' };
 }
 
 self.addEventListener('message', ({ data }: MessageEvent<Question>) => {
-  const work = data.kind === 'open' ? open(data.dropped) : plan(data.choice);
-  void work
+  void answer(data)
     .catch((thrown): Result => ({ kind: 'failed', problem: problemOf(thrown) }))
     .then((result) => {
-      const answer: Answer = { ...result, bytesRead: readSoFar() };
-      self.postMessage(answer);
+      const told: Answer = { ...result, bytesRead: readSoFar() };
+      self.postMessage(told);
     });
 });
