@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { NemotronError, plan } from '../../packages/convert/src/index.js';
+import { convert, exportHf, NemotronError, plan } from '../../packages/convert/src/index.js';
 import { FIXTURES } from '../support/golden.js';
 
 /** Values of every JSON type, small and absurd, that stand where others belong. */
@@ -119,6 +119,18 @@ test.each([
   await expect(planned(path)).rejects.toMatchObject({
     code: 'SOURCE_CONFIG_INVALID',
     facts: { key, found: String(value) },
+  });
+});
+
+test('an original whose config.json counts more experts than the checkpoint holds is refused', async () => {
+  const megatronPath = join(dir, 'to-export');
+  await convert({ hfModelId: join(FIXTURES, 'qwen3-moe'), megatronPath });
+  const hfModelId = source('qwen3-moe', (config) => {
+    config['num_experts'] = 1e9;
+  });
+  await expect(exportHf({ megatronPath, hfModelId, hfPath: join(dir, 'hf') })).rejects.toMatchObject({
+    code: 'SOURCE_CONFIG_INVALID',
+    facts: { key: 'num_experts', found: '1000000000' },
   });
 });
 

@@ -1,6 +1,6 @@
 import { isPyMap, NemotronError, type PyMap, type PyValue } from '@nemotron-convert/core';
 
-/** A tensor of the source, as far as counts go. */
+/** A tensor of a checkpoint, as far as counts go. */
 interface Shaped {
   readonly shape: readonly number[];
 }
@@ -11,11 +11,11 @@ const HEADS = /(^|_)(head|group)s?$/;
 /** Names of these are bounds, not counts. */
 const BOUND = /^max_/;
 
-/** What a source could fill, with room for parts that share a tensor; a smaller count takes no time to find wanting. */
+/** What tensors could fill, with room for parts that share a tensor; a smaller count takes no time to find wanting. */
 const [SHARES, FEW] = [16, 1024];
 
 /**
- * Throws SOURCE_CONFIG_INVALID where config.json counts more layers, experts or heads than the tensors of the source could
+ * Throws SOURCE_CONFIG_INVALID where config.json counts more layers, experts or heads than the checkpoint's tensors could
  * hold, before anything is made for each of them. `path` is the config.json's.
  */
 export function checkCounts(config: PyMap, path: string, tensors: Iterable<Shaped>): void {
@@ -24,15 +24,15 @@ export function checkCounts(config: PyMap, path: string, tensors: Iterable<Shape
   let count = 0;
   for (const { shape } of tensors) {
     count += 1;
-    // Experts may lie behind one another in one tensor.
-    slices += shape.length > 2 ? (shape[0] as number) : 1;
+    // Experts, and equal layers in Megatron, lie behind one another in one tensor.
+    slices += shape.slice(0, -2).reduce((all, size) => all * size, 1);
     for (const size of shape) rows = Math.max(rows, size);
   }
   const parts = FEW + SHARES * slices;
   const refuse = (key: string, found: bigint): never => {
     throw new NemotronError(
       'SOURCE_CONFIG_INVALID',
-      `${path}: ${key} is ${found}, which the ${count} tensors of the source cannot hold`,
+      `${path}: ${key} is ${found}, which the ${count} tensors of the checkpoint cannot hold`,
       { facts: { path, key, found: String(found), tensors: count } },
     );
   };

@@ -1,6 +1,7 @@
 import { NemotronError } from '@nemotron-convert/core';
 import { beyondBfloat16 } from '@nemotron-convert/native';
 import type { ResolvedExport } from '../export-options.js';
+import { checkCounts } from '../models/counts.js';
 import type { Family } from '../models/family.js';
 import type { Fields } from '../models/provider.js';
 import { chooseTarget, familyFor, rulesFor } from '../models/registry.js';
@@ -105,6 +106,7 @@ async function collectFor(
   const spellings = spellingsOf(family);
   const spelled = reference.shards === null ? null : namesByRow(reference.shards.fileOf, spellings);
   const tensors = unpacked(respelled(reference.tensors, spellings));
+  checkCounts(reference.config, reference.configPath, source.plan.keys);
   const described = describe(
     family,
     target,
