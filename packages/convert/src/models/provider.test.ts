@@ -86,6 +86,24 @@ describe('a provider', () => {
     expect(JSON.parse(json as string)).toMatchObject({ dtype: 'bfloat16' });
     expect(JSON.parse(json as string)).not.toHaveProperty('torch_dtype');
   });
+
+  test('prints of a heterogeneous configuration what is not usual', () => {
+    const config = {
+      return_dict: true,
+      problem_type: null,
+      top_k: 10n,
+      tie_word_embeddings: true,
+      num_labels: 1n,
+    };
+    const { heterogeneous_layers_config_encoded_json: json } = provider('DeciLMForCausalLM', {
+      ...HETEROGENEOUS,
+      ...config,
+    });
+    const printed: unknown = JSON.parse(json as string);
+    // The class has untied embeddings where other classes have tied ones.
+    expect(printed).toMatchObject({ top_k: 10, tie_word_embeddings: true, label2id: { LABEL_0: 0 } });
+    for (const key of ['return_dict', 'problem_type', 'num_labels']) expect(printed).not.toHaveProperty(key);
+  });
 });
 
 describe('what Megatron-Core cannot build is refused', () => {

@@ -47,3 +47,10 @@ test('0.3.1 builds a Mistral whose YaRN it does not read', () => {
   ] as const)
     expect(() => chooseTarget(family, target, config)).toThrow(/no Mistral with YaRN/);
 });
+
+test('auto is 0.7.0 for a Qwen3-VL whose rotary parameters 0.3.1 does not find', () => {
+  const family = findFamily('Qwen3VLForConditionalGeneration', '');
+  const rope = { rope_type: 'default', mrope_section: [2n, 1n, 1n] };
+  expect(chooseTarget(family, 'auto', { text_config: { rope_scaling: rope } })).toBe('0.3.1');
+  expect(chooseTarget(family, 'auto', { text_config: { rope_parameters: rope } })).toBe('0.7.0');
+});

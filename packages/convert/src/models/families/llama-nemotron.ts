@@ -8,8 +8,34 @@ import {
 } from '@nemotron-convert/core';
 import type { ConfigRules, Family } from '../family.js';
 import { type HfConfig, show } from '../hf-config.js';
+import { withLabels } from '../hf-labels.js';
+import { classDefaults, transformersVersion } from '../hf-object.js';
 import { type Fields, vocabDivisor } from '../provider.js';
 import { attentionRows, endRows, gatedMlpRows, ROTARY_BUFFERS } from '../rows.js';
+import type { Target } from '../target.js';
+
+const DEFAULTS: PyMap = {
+  vocab_size: 32000n,
+  hidden_size: 4096n,
+  intermediate_size: null,
+  num_key_value_heads: null,
+  num_hidden_layers: 32n,
+  num_attention_heads: 32n,
+  hidden_act: 'silu',
+  max_position_embeddings: 2048n,
+  initializer_range: 0.02,
+  rms_norm_eps: 1e-6,
+  use_cache: true,
+  bos_token_id: 1n,
+  eos_token_id: 2n,
+  pretraining_tp: 1n,
+  tie_word_embeddings: false,
+  rope_theta: 10000.0,
+  rope_scaling: null,
+  attention_bias: false,
+  attention_dropout: 0.0,
+  mlp_bias: false,
+};
 
 const CONFIG = 'megatron.core.transformer.heterogeneous.heterogeneous_config';
 
@@ -98,11 +124,22 @@ function derive(hf: HfConfig): Fields {
   };
 }
 
+/** What every configuration has is printed where it is something else, or the class has something else. */
+function isUsual(key: string, value: PyValue, usual: PyMap): boolean {
+  const same = (other: PyValue): boolean => dumpPythonJson(other) === dumpPythonJson(value);
+  if (!(key in usual) || !same(usual[key] ?? null)) return false;
+  return !(key in DEFAULTS) || same(DEFAULTS[key] ?? null);
+}
+
 /** config.json as its class would print it: the class's defaults included, its own version, and the dtype converted to. */
-function encoded(hf: HfConfig, version: string, dtype: TargetDtype): string {
-  const { torch_dtype: _, ...values } = hf.values;
-  const rope = ropeScaling(hf);
-  return `${dumpPythonJson({ ...values, rope_scaling: rope, dtype, transformers_version: version })}\n`;
+function encoded(hf: HfConfig, target: Target, dtype: TargetDtype): string {
+  const { torch_dtype: _, ...given } = hf.values;
+  const usual = classDefaults('PretrainedConfig', target);
+  const values = Object.entries(withLabels(target, { ...usual, ...given }, given)).filter(
+    ([key, value]) => !isUsual(key, value, usual),
+  );
+  const own = { rope_scaling: ropeScaling(hf), dtype, transformers_version: transformersVersion(target) };
+  return `${dumpPythonJson({ ...Object.fromEntries(values), ...own })}\n`;
 }
 
 const config: ConfigRules = {
@@ -123,13 +160,13 @@ const config: ConfigRules = {
   set: { gated_linear_unit: true },
 };
 
-const rule = (version: string): ConfigRules => ({
+const rules: ConfigRules = {
   ...config,
-  derive: (hf, { dtype }) => ({
+  derive: (hf, { target, dtype }) => ({
     ...derive(hf),
-    heterogeneous_layers_config_encoded_json: encoded(hf, version, dtype),
+    heterogeneous_layers_config_encoded_json: encoded(hf, target, dtype),
   }),
-});
+};
 
 const LAYER = 'decoder.layers.*';
 const FROM = 'model.layers.*';
@@ -137,30 +174,9 @@ const FROM = 'model.layers.*';
 export const llamaNemotron: Family = {
   architectures: ['DeciLMForCausalLM'],
   example: 'nvidia/Llama-3_3-Nemotron-Super-49B-v1',
-  defaults: {
-    vocab_size: 32000n,
-    hidden_size: 4096n,
-    intermediate_size: null,
-    num_key_value_heads: null,
-    num_hidden_layers: 32n,
-    num_attention_heads: 32n,
-    hidden_act: 'silu',
-    max_position_embeddings: 2048n,
-    initializer_range: 0.02,
-    rms_norm_eps: 1e-6,
-    use_cache: true,
-    bos_token_id: 1n,
-    eos_token_id: 2n,
-    pretraining_tp: 1n,
-    tie_word_embeddings: false,
-    rope_theta: 10000.0,
-    rope_scaling: null,
-    attention_bias: false,
-    attention_dropout: 0.0,
-    mlp_bias: false,
-  },
+  defaults: DEFAULTS,
   fallbacks: { head_dim: ['hidden_size', 'num_attention_heads'] },
-  config: { '0.3.1': rule('4.57.6'), '0.7.0': rule('5.12.1') },
+  config: { '0.3.1': rules, '0.7.0': rules },
   model: 'gpt',
   rows: [
     ...endRows('model'),

@@ -155,6 +155,14 @@ function qwen3Encoder(module: 'qwen3Vision' | 'qwen3VisionOfTransformers', { vis
   return [{ at: 'vision_model.', module, config: ['vision_config', vision] }] as const;
 }
 
+/** 0.3.1 reads the sections of rotary positions from `rope_scaling` alone, which transformers 5 writes under another name. */
+function unscaled(config: PyMap): string | null {
+  const text = config['text_config'] ?? null;
+  return isPyMap(text) && !isPyMap(text['rope_scaling'] ?? null)
+    ? 'builds this architecture only with a rope_scaling in text_config (newer ones have rope_parameters)'
+    : null;
+}
+
 /** 0.3.1 has the vision model of transformers, 0.7.0 one of its own. */
 function qwen3Config(
   provider: string,
@@ -166,6 +174,7 @@ function qwen3Config(
   return {
     '0.3.1': {
       ...rules,
+      refuses: unscaled,
       encoders: qwen3Encoder('qwen3VisionOfTransformers', classes),
       rows: [['vision_model.**', 'model.visual.**'], ...rows['0.3.1']],
     },
