@@ -30,6 +30,10 @@ test('a log gets a line each five percent of a short run', () => {
   expect(lines.at(-1)).toBe('convert 100% 10.0 GB/10.0 GB 1.00 GB/s eta 0:00 decoder.weight\n');
 });
 
+test('what is done at once has no speed', () => {
+  expect(written(false, 0, 1)[0]).toBe('convert 100% 0 B/0 B decoder.weight\n');
+});
+
 test('and a line each ten seconds of a long one', () => {
   expect(written(false, 1000, 1).filter((line) => line.startsWith('convert')).length).toBeGreaterThanOrEqual(
     95,

@@ -89,8 +89,8 @@ function bytesLine(
     phase,
     `${Math.floor(share * 100)}%`,
     `${formatBytes(done)}/${formatBytes(total)}`,
-    `${formatBytes(rate)}/s`,
-    `eta ${eta}`,
+    // The first event has no speed yet, and may be the only one.
+    ...(seconds > 0 ? [`${formatBytes(rate)}/s`, `eta ${eta}`] : []),
   ];
   return key === undefined ? parts.join(' ') : `${parts.join(' ')} ${key}`;
 }
