@@ -56,6 +56,7 @@ export {
   mergeLora,
 } from './run/merge-lora.js';
 export { type PlanSummary, plan } from './run/plan.js';
+export type { ModelReport } from './run/report.js';
 export {
   VERIFY_MODES,
   type VerifyMode,

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { NemotronError, type OnProgress } from '@nemotron-convert/core';
 import { type LoadedPlan, loadPlan, verifyCheckpoint, verifyWritten } from '@nemotron-convert/native';
 import type { Family } from '../models/family.js';
@@ -6,17 +6,16 @@ import { type ConvertOptions, type ResolvedOptions, resolveOptions } from '../op
 import { isPublished } from '../output/published.js';
 import { Staging } from '../output/staging.js';
 import { checkTarget, refuseContent } from '../output/target-path.js';
-import type { Drop } from '../plan/collect.js';
 import { ITERATION_DIR } from '../plan/container.js';
 import { conversionDigest, encodePlan } from '../plan/encode.js';
 import type { Plan } from '../plan/types.js';
 import { openSource, type Source } from '../source/open.js';
 import { requireUnchanged } from '../source/unchanged.js';
 import type { Lease } from './engine-budget.js';
-import { filesystemAt } from './filesystem.js';
 import { type Prepared, prepare } from './prepare.js';
+import { type ModelReport, modelReport } from './report.js';
 import { writeProvenance, writeSideFiles } from './side-files.js';
-import { type Written, writeCheckpoint } from './write.js';
+import { writeCheckpoint } from './write.js';
 import { chooseZeroCopy } from './zero-copy.js';
 
 export interface Context {
@@ -32,20 +31,7 @@ export interface Context {
   readonly lease?: (bytes: number) => Promise<Lease>;
 }
 
-export interface ConvertReport extends Written {
-  /** Absolute path of the checkpoint. */
-  readonly path: string;
-  readonly architecture: string;
-  /** The Megatron-Bridge version that was written for. */
-  readonly target: string;
-  readonly tensors: number;
-  readonly parameters: number;
-  readonly seconds: number;
-  readonly phases: Written['phases'] & { readonly plan: number };
-  /** Names of the filesystems, such as `ext4` or `lustre`. */
-  readonly filesystems: { readonly source: string; readonly target: string };
-  readonly drops: readonly Drop[];
-}
+export type ConvertReport = ModelReport;
 
 /**
  * Converts a Hugging Face checkpoint into a Megatron distributed checkpoint. The target appears complete or not at all;
@@ -71,7 +57,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   }
   const { plan, digest } = await load(prepared, source);
   const download = downloadOf(source, prepared.plan, resolved);
-  const planned = (performance.now() - began) / 1000;
+  const planned = performance.now();
   const written = await writeCheckpoint(
     {
       plan,
@@ -104,19 +90,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
     },
     context,
   );
-  const { architecture, target: version, parameters, drops } = prepared;
-  return {
-    path: target,
-    architecture,
-    target: version,
-    tensors: prepared.plan.keys.length,
-    parameters,
-    drops,
-    ...written,
-    phases: { plan: planned, ...written.phases },
-    filesystems: { source: await filesystemAt(source.dir), target: await filesystemAt(dirname(target)) },
-    seconds: (performance.now() - began) / 1000,
-  };
+  return modelReport(prepared, written, { source: source.dir, path: target }, { began, planned });
 }
 
 /** Hands the plan to the engine. Its text is needed for the digest only, and is as long as all names together. */

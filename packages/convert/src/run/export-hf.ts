@@ -3,30 +3,16 @@ import { verifyFiles } from '@nemotron-convert/native';
 import { type ExportOptions, resolveExport } from '../export-options.js';
 import { writeSideFiles } from '../output/hf/side-files.js';
 import { checkTarget, refuseContent } from '../output/target-path.js';
-import type { Drop } from '../plan/collect.js';
 import { openMegatron } from '../source/megatron.js';
 import { openReference } from '../source/reference.js';
 import { type Context, load } from './convert.js';
-import { filesystemAt } from './filesystem.js';
 import { prepareExport } from './prepare-export.js';
-import { type Written, writeCheckpoint } from './write.js';
+import { type ModelReport, modelReport } from './report.js';
+import { writeCheckpoint } from './write.js';
 
-export interface ExportReport extends Written {
-  /** Absolute path of the Hugging Face checkpoint. */
-  readonly path: string;
+export interface ExportReport extends ModelReport {
   /** The iteration directory that was read. */
   readonly iteration: string;
-  readonly architecture: string;
-  /** The Megatron-Bridge version whose model it holds. */
-  readonly target: string;
-  readonly tensors: number;
-  readonly parameters: number;
-  readonly seconds: number;
-  readonly phases: Written['phases'] & { readonly plan: number };
-  /** Names of the filesystems, such as `ext4` or `lustre`. */
-  readonly filesystems: { readonly source: string; readonly target: string };
-  /** What was left out, by reason: tensors of the original, or parameters and keys with `strict: false`. */
-  readonly drops: readonly Drop[];
 }
 
 /**
@@ -49,7 +35,7 @@ export async function exportHf(options: ExportOptions, context: Context = {}): P
 
   emit({ kind: 'phase', phase: 'plan' });
   const prepared = await prepareExport(source, reference, resolved);
-  const { shards, architecture, drops, parameters } = prepared;
+  const { shards, drops } = prepared;
   for (const drop of drops) {
     emit({
       kind: 'note',
@@ -57,7 +43,7 @@ export async function exportHf(options: ExportOptions, context: Context = {}): P
     });
   }
   const { plan, digest } = await load(prepared, source);
-  const planned = (performance.now() - began) / 1000;
+  const planned = performance.now();
   const written = await writeCheckpoint(
     {
       plan,
@@ -80,17 +66,11 @@ export async function exportHf(options: ExportOptions, context: Context = {}): P
     },
     context,
   );
-  return {
-    path: target,
-    iteration: source.dir,
-    architecture,
-    target: prepared.target,
-    tensors: prepared.plan.keys.length,
-    parameters,
-    drops,
-    ...written,
-    phases: { plan: planned, ...written.phases },
-    filesystems: { source: await filesystemAt(source.dir), target: await filesystemAt(dirname(target)) },
-    seconds: (performance.now() - began) / 1000,
-  };
+  const report = await modelReport(
+    prepared,
+    written,
+    { source: source.dir, path: target },
+    { began, planned },
+  );
+  return { ...report, iteration: source.dir };
 }
