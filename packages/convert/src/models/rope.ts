@@ -18,12 +18,9 @@ export function gatherRope(config: PyMap, defaults: PyMap): PyMap {
   const rotary = config['partial_rotary_factor'] ?? defaults['partial_rotary_factor'] ?? null;
   if (rotary !== null) rope['partial_rotary_factor'] ??= rotary;
   if (['llama3', 'yarn', 'longrope'].includes(rope['rope_type'] as string)) {
-    rope['original_max_position_embeddings'] =
-      config['original_max_position_embeddings'] ??
-      rope['original_max_position_embeddings'] ??
-      config['max_position_embeddings'] ??
-      defaults['max_position_embeddings'] ??
-      null;
+    // No class has it beside the map: there it is a key of other tools.
+    rope['original_max_position_embeddings'] ??=
+      config['max_position_embeddings'] ?? defaults['max_position_embeddings'] ?? null;
   }
   return { ...config, rope_scaling: rope, rope_parameters: rope, rope_theta: rope['rope_theta'] ?? null };
 }
