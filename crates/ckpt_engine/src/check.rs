@@ -382,7 +382,8 @@ fn block_scales(
     block: [u64; 2],
     columns: u64,
 ) -> Option<Dtype> {
-    let dtype = checked.tensor_dtypes.get(scale).copied().filter(|dtype| dtype.is_castable_float())?;
+    let is_scale = |dtype: &Dtype| dtype.is_castable_float() || *dtype == Dtype::F8_E8M0;
+    let dtype = checked.tensor_dtypes.get(scale).copied().filter(is_scale)?;
     let elements = volume(&tensor.shape)?;
     if columns == 0 || block.contains(&0) || !elements.is_multiple_of(columns) {
         return None;

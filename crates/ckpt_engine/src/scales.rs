@@ -5,7 +5,7 @@ use crate::check::Checked;
 use crate::fill::Task;
 use crate::plan::CopyOp;
 use crate::read::Reader;
-use ckpt_tensor::dequant::{Block, Mxfp4, Target};
+use ckpt_tensor::dequant::{Block, Mxfp4, Target, power_of_two};
 use ckpt_tensor::int4::Int4;
 use ckpt_tensor::{BoxCopy, Dtype, Kernel, Op};
 
@@ -50,6 +50,7 @@ impl Scales {
         let values = match dtype {
             Dtype::U8 => return Ok(Scales { first, exponents: raw, values: Vec::new() }),
             Dtype::F32 => raw,
+            Dtype::F8_E8M0 => raw.iter().flat_map(|&biased| power_of_two(biased).to_le_bytes()).collect(),
             _ => {
                 let mut wide = vec![0; count as usize * 4];
                 cast(dtype, Dtype::F32, &raw, &mut wide)?;

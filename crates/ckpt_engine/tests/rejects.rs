@@ -144,15 +144,18 @@ fn lies_are_found() {
 
 #[test]
 fn scales_must_fit_their_tensor() {
-    let quantised = |shape: [u64; 2], block: [u64; 2], columns: u64| {
+    let scaled_by = |dtype: &str, bytes: u64, shape: [u64; 2], block: [u64; 2], columns: u64| {
         let mut case = Case::new();
         let tensor = case.tensor("F8_E4M3", &[8, 6], noise(48, 3));
-        let scale = case.tensor("F32", &shape, noise((shape[0] * shape[1] * 4) as usize, 4));
+        let scale = case.tensor(dtype, &shape, noise((shape[0] * shape[1] * bytes) as usize, 4));
         case.whole("bfloat16", &[8, 6], json!([{"tensor": tensor, "start": [0, 0], "size": [8, 6], "offset": 0,
             "strides": [6, 1], "op": {"kind": "dequant_block", "scale": scale, "block": block, "columns": columns}}]));
         refusal(case.plan)
     };
+    let quantised = |shape, block, columns| scaled_by("F32", 4, shape, block, columns);
     assert_eq!(quantised([2, 3], [4, 2], 6), None);
+    assert_eq!(scaled_by("F8_E8M0", 1, [2, 3], [4, 2], 6), None);
+    assert!(scaled_by("I8", 1, [2, 3], [4, 2], 6).unwrap().contains("would need a cast"));
     for (shape, block, columns) in [
         ([2, 2], [4, 2], 6),
         ([2, 3], [0, 2], 6),

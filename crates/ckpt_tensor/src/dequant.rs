@@ -145,6 +145,15 @@ fn exponent_scale(biased: u8) -> Option<f32> {
     (1..=254).contains(&biased).then(|| f32::from_bits(u32::from(biased) << 23))
 }
 
+/// F8_E8M0 as f32: 2^(biased - 127), the lowest of which f32 has as a subnormal; 0xff is NaN.
+pub fn power_of_two(biased: u8) -> f32 {
+    f32::from_bits(match biased {
+        0 => 1 << 22,
+        0xff => 0x7fc0_0000,
+        _ => u32::from(biased) << 23,
+    })
+}
+
 /// F8_E4M3 as f32 bits. Finite: 0x7f and 0xff are NaN, there is no infinity.
 #[inline(always)]
 fn widen_e4m3(code: u8) -> u32 {
@@ -261,6 +270,14 @@ mod tests {
             }
         }
         assert_eq!((exponent_scale(0), exponent_scale(255)), (None, None));
+    }
+
+    #[test]
+    fn exponents_are_powers_of_two() {
+        for biased in 0..=254 {
+            assert_eq!(f64::from(power_of_two(biased)), 2f64.powi(i32::from(biased) - 127));
+        }
+        assert!(power_of_two(255).is_nan());
     }
 
     #[test]
