@@ -59,6 +59,23 @@ test.each([
   expect(op).toMatchObject({ block: [1, COLUMNS], columns: COLUMNS });
 });
 
+test.each([
+  ['one for 128 rows', [1], [128, COLUMNS]],
+  ['one for each row', [ROWS], [1, COLUMNS]],
+  ['one for each half of a row', [ROWS, 2], [1, COLUMNS / 2]],
+  ['one for each block', [1, 1], [128, 128]],
+])('scales of DeepSeek V4: %s', (_, shape, block) => {
+  for (const dtype of ['F32', 'F8_E8M0']) {
+    const { op, scale } = planned({ quant_method: 'fp8' }, { [`${MODULE}.scale`]: [dtype, shape] });
+    expect({ op, scale }).toMatchObject({ op: { columns: COLUMNS }, scale: `${MODULE}.scale` });
+    const [rows, columns] = op?.kind === 'dequant_block' ? op.block : [];
+    expect([Math.min(rows ?? 0, ROWS), Math.min(columns ?? 0, COLUMNS)]).toEqual([
+      Math.min(block[0] ?? 0, ROWS),
+      Math.min(block[1] ?? 0, COLUMNS),
+    ]);
+  }
+});
+
 test('refuses other formats by name, and scales of another shape', () => {
   const refused = (config: object): void => {
     expect(() => planned(config, { [`${NAME}_scale`]: ['F32', [1]] })).toThrow(

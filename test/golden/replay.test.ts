@@ -28,7 +28,7 @@ describe('plans of the goldens', () => {
       expect(objects.map(({ key }) => key).sort()).toEqual(Object.keys(expected.objects).sort());
 
       const paths = { hfModelId: '/source', save: '/target' };
-      const config = runConfigTree(prepared.provider, prepared.target, paths, prepared.tokenizerKwargs, true);
+      const config = runConfigTree(prepared.provider, prepared, paths, prepared.tokenizerKwargs, true);
       expect(cutPaths(plain(config))).toEqual(cutPaths(expected.run_config));
     });
   }

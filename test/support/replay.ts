@@ -3,6 +3,8 @@ import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 
 /** A plan executed by the slowest possible reader: one element at a time, for small sources only. */
 const BYTES: Record<string, number> = {
+  F8_E8M0: 1,
+  int32: 4,
   BF16: 2,
   F16: 2,
   F32: 4,
@@ -222,6 +224,7 @@ function roundToBfloat16(value: number): Uint8Array {
 
 function toFloat(from: Uint8Array, at: number, dtype: string): number {
   if (dtype === 'U8') return from[at] ?? 0;
+  if (dtype === 'F8_E8M0') return 2 ** ((from[at] ?? 0) - 127);
   if (dtype === 'F8_E4M3') return float8ToFloat(from[at] ?? 0);
   const out = new Uint8Array(4);
   castElement(from, at, dtype, out, 0, 'float32');
@@ -248,7 +251,7 @@ function castElement(
 ): void {
   const view = new DataView(from.buffer, from.byteOffset + at, BYTES[source]);
   const out = new DataView(to.buffer, to.byteOffset + dst, BYTES[target]);
-  const same = { BF16: 'bfloat16', F16: 'float16', F32: 'float32' }[source];
+  const same = { BF16: 'bfloat16', F16: 'float16', F32: 'float32', I32: 'int32' }[source];
   if (same === target) {
     for (let i = 0; i < (BYTES[target] ?? 0); i += 1) out.setUint8(i, view.getUint8(i));
     return;

@@ -31,7 +31,7 @@ describe('plans of models with a large encoder', () => {
       const expected = readExpected(golden);
       const source = madeHollow(golden.fixture, dir);
       const options = resolveOptions({ hfModelId: source, megatronPath: '/target', dtype, target, ...sizes });
-      const { plan, provider, tokenizerKwargs } = prepare(openFixture(source), options, '/target');
+      const { plan, provider, core, tokenizerKwargs } = prepare(openFixture(source), options, '/target');
       const shapes = Object.entries(expected.tensors).map(([key, { dtype, shape }]) => ({
         key,
         dtype,
@@ -41,7 +41,7 @@ describe('plans of models with a large encoder', () => {
       const objects = plan.files.flatMap(({ items }) => items).filter((item) => 'object' in item);
       expect(objects.map(({ key }) => key).sort()).toEqual(Object.keys(expected.objects).sort());
       const paths = { hfModelId: '/source', save: '/target' };
-      const config = runConfigTree(provider, target, paths, tokenizerKwargs, true);
+      const config = runConfigTree(provider, { target, core }, paths, tokenizerKwargs, true);
       expect(cutPaths(plain(config))).toEqual(cutPaths(expected.run_config));
       rmSync(source, { recursive: true });
     });

@@ -2,6 +2,14 @@ import type { Fields } from '../models/provider.js';
 import { divisor, int } from '../models/provider-fields.js';
 import type { Target } from '../models/target.js';
 import { queryKeyNorms, selfAttention } from './attention.js';
+import {
+  compressedAttention,
+  hyperConnections,
+  isCompressed,
+  isHashRouted,
+  isHyperConnected,
+  streamHead,
+} from './dsv4.js';
 import { gatedDeltaNet, isLinearAttention } from './gdn.js';
 import { heterogeneousLayer } from './heterogeneous.js';
 import { attentionResiduals, kimiAttention } from './kimi-k3.js';
@@ -30,12 +38,9 @@ export function describeGpt(provider: Fields, target: Target, prefix = ''): Mode
     const layer = model.scope('decoder.layers.*.', key, i, [i], axes);
     describe(layer, { index: i, predicted: false });
   }
-  norm(
-    model.scope('decoder.', 'decoder.', 'last'),
-    'final_layernorm',
-    int(provider, 'hidden_size'),
-    provider,
-  );
+  const decoder = model.scope('decoder.', 'decoder.', 'last');
+  norm(decoder, 'final_layernorm', int(provider, 'hidden_size'), provider);
+  if (isHyperConnected(provider)) streamHead(decoder, provider);
   multiTokenPrediction(model, provider, target, (layer, index) =>
     describe(layer, { index, predicted: true }),
   );
@@ -65,7 +70,9 @@ function decoderLayer(layer: Scope, provider: Fields, place: LayerPlace, target:
     }
     return;
   }
-  if (provider['multi_latent_attention'] === true) {
+  if (isCompressed(provider)) {
+    compressedAttention(layer, provider, place.predicted ? int(provider, 'num_layers') + place.index : index);
+  } else if (provider['multi_latent_attention'] === true) {
     latentAttention(layer, provider, index, target);
   } else if (isLinearAttention(provider, index)) {
     gatedDeltaNet(layer, provider);
@@ -73,8 +80,10 @@ function decoderLayer(layer: Scope, provider: Fields, place: LayerPlace, target:
     selfAttention(layer, provider);
     queryKeyNorms(layer, provider);
   }
+  if (isHyperConnected(provider)) hyperConnections(layer, provider);
   const dense = place.predicted && predictsDensely(provider);
-  if (!dense && isMoeLayer(provider, index)) moeMlp(layer, provider);
+  const hashed = !place.predicted && isHashRouted(provider, index);
+  if (!dense && isMoeLayer(provider, index)) moeMlp(layer, provider, hashed);
   else denseMlp(layer, provider);
 }
 

@@ -32,19 +32,19 @@ export function denseMlp(layer: Scope, provider: Fields): void {
 
 /**
  * The place of a mixture of experts: the norm before it, then one pool of experts, or a pool for each kind of token with
- * shared experts beside them.
+ * shared experts beside them. `hashed` experts are looked up by token.
  */
-export function moeMlp(layer: Scope, provider: Fields): void {
+export function moeMlp(layer: Scope, provider: Fields, hashed = false): void {
   norm(layer, 'pre_mlp_layernorm', int(provider, 'hidden_size'), provider);
   const at = layer.child('mlp');
   const widths = provider['moe_intermediate_size'];
   if (!Array.isArray(widths)) {
-    mixture(at, provider);
+    mixture(at, provider, hashed);
     return;
   }
   for (const [i, pool] of POOLS.entries()) {
     const own = { moe_ffn_hidden_size: widths[i] ?? null, moe_shared_expert_intermediate_size: null };
-    mixture(at.child(pool), { ...provider, ...own });
+    mixture(at.child(pool), { ...provider, ...own }, hashed);
   }
   sharedExperts(at, provider, int(provider, 'hidden_size'));
 }
@@ -52,7 +52,7 @@ export function moeMlp(layer: Scope, provider: Fields): void {
 const POOLS = ['text_moe_layer', 'vision_moe_layer'];
 
 /** A mixture of experts: router, grouped experts, optional latent projections and shared experts. */
-function mixture(at: Scope, provider: Fields): void {
+function mixture(at: Scope, provider: Fields, hashed: boolean): void {
   const hidden = int(provider, 'hidden_size');
   const experts = int(provider, 'num_moe_experts');
   const width = int(provider, 'moe_ffn_hidden_size');
@@ -60,7 +60,10 @@ function mixture(at: Scope, provider: Fields): void {
   const bias = provider['add_bias_linear'] === true;
   at.param('router.weight', [experts, hidden], layerSpec(provider).float32Router ? { keeps: 'float32' } : {});
   if (bias) at.param('router.bias', [experts]);
-  if (provider['moe_router_enable_expert_bias'] === true) {
+  if (hashed) {
+    const tokens = int(provider, 'actual_vocab_size');
+    at.param('router.tid2eid', [tokens, int(provider, 'moe_router_topk')], { keeps: 'int32' });
+  } else if (provider['moe_router_enable_expert_bias'] === true) {
     at.param('router.expert_bias', [experts], { keeps: 'float32' });
   }
   if (latent !== null) {

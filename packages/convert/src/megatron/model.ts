@@ -21,7 +21,7 @@ export interface Part {
 export type Split = 'column' | 'row' | 'replicated';
 
 /** A dtype that a change of the model's dtype leaves alone: float32 by wish, integers because they are no floats. */
-export type KeptDtype = 'float32' | 'int64';
+export type KeptDtype = 'float32' | 'int32' | 'int64';
 
 /** The pipeline stage that owns a parameter: the embedding's, the output layer's, or that of a decoder layer. */
 export type Stage = 'first' | 'last' | number;

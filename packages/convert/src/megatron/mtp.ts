@@ -1,12 +1,14 @@
 import type { Fields } from '../models/provider.js';
 import { int } from '../models/provider-fields.js';
 import type { Target } from '../models/target.js';
+import { isHyperConnected, streamHead } from './dsv4.js';
 import { linear, norm } from './linear.js';
 import type { ModelDescription, Scope } from './model.js';
 
 /**
- * Multi-token prediction: for each depth the norms of the embedding and of the hidden state, their joint projection, a
- * decoder layer like the stack's last one, and a final norm. Its keys always carry the depth.
+ * Multi-token prediction: for each depth the norms of the embedding and of the hidden state, their joint projection or,
+ * between hyper-connections, one for each, a decoder layer like the stack's last one, and a final norm. Its keys always
+ * carry the depth.
  */
 export function multiTokenPrediction(
   model: ModelDescription,
@@ -54,7 +56,13 @@ function eachDepth(
     const depth = model.scope('mtp.layers.*.', `mtp.layers.${i}.`, 'last', [i]);
     norm(depth, 'enorm', hidden, provider);
     norm(depth, 'hnorm', hidden, provider);
-    linear(depth, 'eh_proj', hidden, 2 * hidden, { split: 'column' });
+    if (isHyperConnected(provider)) {
+      linear(depth, 'e_proj', hidden, hidden, { split: 'column' });
+      linear(depth, 'h_proj', hidden, hidden, { split: 'column' });
+      streamHead(depth, provider);
+    } else {
+      linear(depth, 'eh_proj', hidden, 2 * hidden, { split: 'column' });
+    }
     inner(i, depth);
     norm(depth, 'final_layernorm', hidden, provider);
   }

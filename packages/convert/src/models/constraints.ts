@@ -122,6 +122,18 @@ function deepstack(fields: Fields): string | null {
     : null;
 }
 
+/** DeepSeek V4's attention compresses by these ratios only, and projects its outputs by groups of heads. */
+function compression(fields: Fields): string | null {
+  if (fields['experimental_attention_variant'] !== 'dsv4_hybrid') return null;
+  const ratios = fields['csa_compress_ratios'];
+  const odd = Array.isArray(ratios) ? ratios.find((ratio) => ![0n, 4n, 128n].includes(ratio)) : undefined;
+  if (odd !== undefined) return `csa_compress_ratios are 0, 4 or 128, found ${String(odd)}`;
+  const outputs = count(fields, 'num_attention_heads') * count(fields, 'v_head_dim');
+  return outputs % count(fields, 'o_groups') === 0
+    ? null
+    : `the outputs of all heads (${outputs}) are no multiple of o_groups (${count(fields, 'o_groups')})`;
+}
+
 const positive = (name: string): Constraint => {
   return (fields) =>
     isSet(fields, name) && count(fields, name) <= 0 ? `${name} is ${count(fields, name)}` : null;
@@ -136,6 +148,7 @@ const CONSTRAINTS: readonly Constraint[] = [
   fusedActivation,
   yarn,
   deviation,
+  compression,
   mixer,
   deepstack,
   divides('num_attention_heads', 'num_query_groups'),

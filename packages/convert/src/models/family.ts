@@ -1,4 +1,5 @@
 import type { PyMap, TargetDtype } from '@nemotron-convert/core';
+import type { CoreName } from './core.js';
 import type { EncoderKind } from './encoder-kind.js';
 import type { HfConfig } from './hf-config.js';
 import type { Fields } from './provider.js';
@@ -35,6 +36,10 @@ export type PlainOrigin =
   | { readonly secondRow: readonly [name: string] }
   /** A vector that the source holds as a matrix of one row. */
   | { readonly squeezed: readonly [name: string] }
+  /** A third of a vector, the first, the second or the last. */
+  | { readonly firstThird: readonly [name: string] }
+  | { readonly secondThird: readonly [name: string] }
+  | { readonly lastThird: readonly [name: string] }
   /** The first elements of a vector that the source pads with zeros. */
   | { readonly leading: readonly [name: string] }
   /** A norm's weight less one, for norms that Megatron centres at zero. */
@@ -63,6 +68,8 @@ export type MappingRow = readonly [megatron: string, origin: Origin];
 export interface ConfigRules {
   /** Name of the dataclass in the table of defaults. */
   readonly provider: string;
+  /** The Megatron-Core that builds the model, where the version's release of it cannot. */
+  readonly core?: CoreName;
   /** Values that this version's transformers gives to absent keys, where they differ from the family's. */
   readonly defaults?: PyMap;
   /** Fields copied from config.json, after or instead of the Bridge's common ones. */
@@ -79,8 +86,11 @@ export interface ConfigRules {
   readonly instead?: (config: PyMap) => ConfigRules | null;
   /** Why this version cannot build the model of a config.json, after its name: "has no …"; null where it can. */
   readonly refuses?: (config: PyMap) => string | null;
-  /** Decoder layers a stage, by the pipeline size, where the number of layers is no multiple of that size. */
-  readonly stages?: Readonly<Record<number, readonly number[]>>;
+  /**
+   * Decoder layers a stage: by the pipeline size, where the number of layers is no multiple of that size, or as even as can
+   * be at any size, with the prediction layers on the last stage.
+   */
+  readonly stages?: Readonly<Record<number, readonly number[]>> | 'even';
   /** Parallel sizes other than one at which this version cannot build or save the model. */
   readonly uncut?: readonly ('tp' | 'pp')[];
   /** Rows of this version; they come before the family's. */
@@ -147,7 +157,10 @@ export interface Family {
 }
 
 export interface DropRule {
-  /** A group named `beyond` matches only layer numbers past the decoder's last. */
+  /**
+   * A group named `beyond` matches only layer numbers past the decoder's last, one named `depth` only those of prediction
+   * layers that config.json does not count.
+   */
   readonly tensors: RegExp;
   readonly reason: string;
   /** What the tensors repeat, so that it can be written again: Megatron parameters by what the group `end` matches. */

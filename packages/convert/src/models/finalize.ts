@@ -66,12 +66,20 @@ export function finalize(fields: Fields, target: Target, dtype: TargetDtype, siz
 }
 
 /** `pipeline_model_parallel_layout` of stages with so many decoder layers each. */
-export function stageLayout(layers: readonly number[]): PyValue {
+export function stageLayout(layers: readonly number[], predicted = 0): PyValue {
   return layers.map((count, stage) => [
     ...(stage === 0 ? ['embedding'] : []),
     ...Array.from({ length: count }, () => 'decoder'),
-    ...(stage === layers.length - 1 ? ['loss'] : []),
+    ...(stage === layers.length - 1 ? [...Array.from({ length: predicted }, () => 'mtp'), 'loss'] : []),
   ]);
+}
+
+/** Layers dealt to stages, the first of which get what is left over. */
+export function evenStages(layers: number, stages: number): readonly number[] {
+  return Array.from(
+    { length: stages },
+    (_, stage) => Math.floor(layers / stages) + (stage < layers % stages ? 1 : 0),
+  );
 }
 
 function normal(std: PyValue): PyMap {

@@ -1,3 +1,5 @@
+import { coreNamed } from './core.js';
+import type { Family } from './family.js';
 import { FAMILIES } from './registry.js';
 import { TARGETS, type Target } from './target.js';
 
@@ -6,8 +8,14 @@ export interface ModelRow {
   /** The Megatron-Bridge versions whose checkpoints can be written for it. */
   readonly targets: readonly Target[];
   readonly example: string;
-  /** How far it has been checked, where that is less than a comparison with the real stack. */
+  /** How it has been checked, where that is not a comparison with a release of the real stack. */
   readonly note: string | null;
+}
+
+/** What a family was compared with that no release of Megatron-Core builds; null for others. */
+function coreNote({ config }: Family): string | null {
+  const rules = TARGETS.map((target) => config[target]).find((found) => found?.core !== undefined);
+  return coreNamed(rules?.core)?.note ?? null;
 }
 
 /** Every supported architecture, sorted by name. */
@@ -17,7 +25,7 @@ export function listModels(): ModelRow[] {
       architecture,
       targets: TARGETS.filter((target) => family.config[target] !== undefined),
       example: family.example,
-      note: family.unverified ?? null,
+      note: family.unverified ?? coreNote(family),
     })),
   ).sort((a, b) => (a.architecture < b.architecture ? -1 : 1));
 }

@@ -192,4 +192,56 @@ describe('what Megatron-Core cannot build is refused', () => {
     const even = provider('SarvamMoEForCausalLM', { ...config, num_hidden_layers: 4n }, '0.7.0', two);
     expect(even['pipeline_model_parallel_layout']).toBeNull();
   });
+
+  describe('of DeepSeek V4', () => {
+    const NAME = 'DeepseekV4ForCausalLM';
+    const YARN = { type: 'yarn', factor: 16n, original_max_position_embeddings: 65536n };
+    const config: PyMap = { num_hidden_layers: 5n, num_nextn_predict_layers: 1n, rope_parameters: YARN };
+    const of = (more: PyMap, sizes = ONE): Fields => provider(NAME, { ...config, ...more }, '0.7.0', sizes);
+
+    test('has the kinds of layers that its class makes of nothing', () => {
+      const fields = of({});
+      expect(fields['csa_compress_ratios']).toEqual([128n, 128n, 128n, 4n, 128n, 0n]);
+      expect(fields['moe_n_hash_layers']).toBe(3n);
+    });
+
+    test('takes kinds by name before ratios, and never compresses predicted layers', () => {
+      const kinds = new Array<string>(5).fill('sliding_attention');
+      const given = [4n, 128n, 0n, 4n, 4n, 4n];
+      expect(of({ compress_ratios: given })['csa_compress_ratios']).toEqual([4n, 128n, 0n, 4n, 4n, 0n]);
+      const fields = of({ compress_ratios: given, layer_types: kinds });
+      expect(fields['csa_compress_ratios']).toEqual([0n, 0n, 0n, 0n, 0n, 0n]);
+    });
+
+    test('has one width under two keys, the second of which counts', () => {
+      expect(of({ moe_intermediate_size: 8n })).toMatchObject({
+        moe_ffn_hidden_size: 20n,
+        ffn_hidden_size: 20n,
+      });
+    });
+
+    test('lays stages out with the predicted layers on the last', () => {
+      expect(of({}, { ...ONE, pp: 2 })['pipeline_model_parallel_layout']).toEqual([
+        ['embedding', 'decoder', 'decoder', 'decoder'],
+        ['decoder', 'decoder', 'mtp', 'loss'],
+      ]);
+      expect(of({})['pipeline_model_parallel_layout']).toBeNull();
+    });
+
+    test('is refused by what the Bridge or Megatron-Core would not build', () => {
+      const message = (more: PyMap): string => refusal(NAME, { ...config, ...more }, '0.7.0');
+      expect(message({ compress_ratios: [8n, 0n, 0n, 0n, 0n] })).toMatch(
+        /compress_ratios must be 0, 4 or 128, found 8/,
+      );
+      expect(message({ compress_rates: { heavily_compressed_attention: 64n } })).toMatch(
+        /0, 4 or 128, found 64/,
+      );
+      expect(message({ layer_types: ['sliding_attention'] })).toMatch(/a kind for each layer, found 1/);
+      expect(message({ mlp_layer_types: ['moe', 'hash_moe', 'moe', 'moe', 'moe'] })).toMatch(
+        /first layers only/,
+      );
+      expect(message({ rope_parameters: { type: 'default' } })).toMatch(/factor must be a number/);
+      expect(message({ o_groups: 3n })).toMatch(/o_groups \(3\)/);
+    });
+  });
 });

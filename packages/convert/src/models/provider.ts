@@ -2,10 +2,11 @@ import { NemotronError, type PyMap, type PyValue, type TargetDtype } from '@nemo
 import { activation } from './activation.js';
 import { BASE_COPY, MLA_ROPE, YARN_ROPE } from './config-mapping.js';
 import { checkProvider, checkSizesGiven } from './constraints.js';
+import { type Core, changed, coreNamed } from './core.js';
 import { providers as providers031 } from './defaults/provider-0.3.1.generated.js';
 import { providers as providers070 } from './defaults/provider-0.7.0.generated.js';
 import type { ConfigRules, WholeModel } from './family.js';
-import { finalize, stageLayout } from './finalize.js';
+import { evenStages, finalize, stageLayout } from './finalize.js';
 import type { HfConfig } from './hf-config.js';
 import { named } from './provider-values.js';
 import type { Target } from './target.js';
@@ -42,7 +43,8 @@ export function buildProvider(
   sizes: ParallelSizes,
 ): Fields {
   const { target, dtype } = model;
-  const fields = classDefaults(rules.provider, target);
+  const core = coreNamed(rules.core);
+  const fields = classDefaults(rules.provider, target, core);
   const known = new Set(Object.keys(fields));
   const given = {
     ...copied(hf, rules, target, known),
@@ -56,22 +58,29 @@ export function buildProvider(
   }
   checkSizesGiven(fields, hf.path);
   const provider = finalize(fields, target, dtype, sizes);
-  const stages = rules.stages?.[sizes.pp];
-  if (stages !== undefined && Number(provider['num_layers']) % sizes.pp !== 0)
-    provider['pipeline_model_parallel_layout'] = stageLayout(stages);
+  const layers = Number(provider['num_layers']);
+  if (rules.stages === 'even') {
+    const predicted = Number(provider['mtp_num_layers'] ?? 0);
+    if (sizes.pp > 1)
+      provider['pipeline_model_parallel_layout'] = stageLayout(evenStages(layers, sizes.pp), predicted);
+  } else {
+    const stages = rules.stages?.[sizes.pp];
+    if (stages !== undefined && layers % sizes.pp !== 0)
+      provider['pipeline_model_parallel_layout'] = stageLayout(stages);
+  }
   checkProvider(provider, target, hf.path);
   return provider;
 }
 
-/** Every field of a provider class with its default. */
-export function classDefaults(name: string, target: Target): Fields {
+/** Every field of a provider class with its default, as the version's own Megatron-Core has it or another one. */
+export function classDefaults(name: string, target: Target, core: Core | null = null): Fields {
   const found = TABLES[target][name];
   if (found === undefined) {
     throw new NemotronError('INTERNAL', `no recorded defaults of ${name} for Bridge ${target}`);
   }
   const fields: Fields = found.base === null ? {} : classDefaults(found.base, target);
   for (const key of found.omit) delete fields[key];
-  return Object.assign(fields, found.fields);
+  return changed(Object.assign(fields, found.fields), core?.providers[name]);
 }
 
 function copied(hf: HfConfig, rules: ConfigRules, target: Target, known: ReadonlySet<string>): Fields {

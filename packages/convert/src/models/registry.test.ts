@@ -6,15 +6,6 @@ const of = (
   config: Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>>>>,
 ) => architectureOf({ config, configPath: '/source/config.json' });
 
-test('says what is missing of an architecture that the Bridge maps and Megatron-Core cannot build', () => {
-  expect(() => findFamily('DeepseekV4ForCausalLM', '/source/config.json')).toThrow(
-    expect.objectContaining({
-      code: 'SOURCE_ARCHITECTURE',
-      message: expect.stringContaining('dsv4_hybrid'),
-    }),
-  );
-});
-
 test('names the nearest supported architectures of an unknown one', () => {
   expect(() => findFamily('Qwen4ForCausalLM', '/source/config.json')).toThrow(
     expect.objectContaining({ hint: expect.stringContaining('Qwen3ForCausalLM') }),

@@ -1,6 +1,7 @@
 import { NemotronError, type PyMap } from '@nemotron-convert/core';
 import { bailingMoeV2 } from './families/bailing.js';
 import { deepseekV2, deepseekV3, kimiK2 } from './families/deepseek.js';
+import { deepseekV4 } from './families/deepseek-v4.js';
 import { ernie45Moe } from './families/ernie.js';
 import { ernie45VlMoe } from './families/ernie-vl.js';
 import { exaoneMoe } from './families/exaone-moe.js';
@@ -56,6 +57,7 @@ export const FAMILIES: readonly Family[] = [
   bailingMoeV2,
   deepseekV2,
   deepseekV3,
+  deepseekV4,
   ernie45Moe,
   ernie45VlMoe,
   exaone4,
@@ -119,12 +121,6 @@ const BY_ARCHITECTURE = new Map(
   FAMILIES.flatMap((family) => family.architectures.map((name) => [name, family])),
 );
 
-/** Architectures that Megatron-Bridge registers and no public Megatron-Core builds, with what is missing. */
-const UNBUILDABLE: Readonly<Record<string, string>> = {
-  DeepseekV4ForCausalLM:
-    'Megatron-Bridge 0.7.0 builds it on the attention variant dsv4_hybrid, which Megatron-Core 0.20 lacks and only the development branch of Megatron-LM has: no release could load the checkpoint',
-};
-
 /**
  * The family that an architecture's class name belongs to, one of `own` before the built-in ones. Throws
  * SOURCE_ARCHITECTURE with the nearest names.
@@ -134,13 +130,6 @@ export function findFamily(architecture: string, path: string, own: readonly Fam
     own.find(({ architectures }) => architectures.includes(architecture)) ??
     BY_ARCHITECTURE.get(architecture);
   if (family !== undefined) return family;
-  const reason = Object.hasOwn(UNBUILDABLE, architecture) ? UNBUILDABLE[architecture] : undefined;
-  if (reason !== undefined) {
-    throw new NemotronError('SOURCE_ARCHITECTURE', `${path}: ${architecture} cannot be built: ${reason}`, {
-      facts: { path, found: architecture, reason },
-      hint: '`nemotron models` lists what can',
-    });
-  }
   const near = nearest(architecture);
   throw new NemotronError('SOURCE_ARCHITECTURE', `${path}: ${architecture} is not a supported architecture`, {
     facts: { path, found: architecture, near },

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { memo, NemotronError } from '@nemotron-convert/core';
+import type { Core } from '../models/core.js';
 import type { Target } from '../models/target.js';
 import type { ConvertOptions, ResolvedOptions } from '../options.js';
 import type { Changes, Pad } from '../plan/changes.js';
@@ -76,6 +77,7 @@ export interface ProvenanceInput {
   readonly digest: string;
   readonly architecture: string;
   readonly target: Target;
+  readonly core: Core | null;
   readonly parameters: number;
   readonly drops: readonly Drop[];
   readonly changes: Changes;
@@ -100,7 +102,7 @@ export function provenance(input: ProvenanceInput): string {
     planDigest: input.digest,
     architecture: input.architecture,
     target: input.target,
-    consumers: CONTAINERS[input.target].consumers,
+    consumers: input.core === null ? CONTAINERS[input.target].consumers : [input.core.consumer],
     source: {
       id: options.hfModelId,
       ...(source.hub === undefined ? {} : { commit: source.hub.commit }),

@@ -1,10 +1,17 @@
 import { dumpPythonYaml, isPyMap, type PyMap, type PyValue } from '@nemotron-convert/core';
+import { type Core, changed } from '../models/core.js';
 import { container as container031 } from '../models/defaults/container-0.3.1.generated.js';
 import { container as container070 } from '../models/defaults/container-0.7.0.generated.js';
 import type { Fields } from '../models/provider.js';
 import type { Target } from '../models/target.js';
 
 const SECTIONS: Readonly<Record<Target, PyMap>> = { '0.3.1': container031, '0.7.0': container070 };
+
+/** Whose run_config.yaml it is. */
+export interface Stack {
+  readonly target: Target;
+  readonly core: Core | null;
+}
 
 export interface RunConfigPaths {
   /** The source as the user named it: `model.hf_model_id` and the tokenizer. */
@@ -16,12 +23,12 @@ export interface RunConfigPaths {
 /** run_config.yaml: the recorded sections of the version, the model's provider, and the three paths. */
 export function runConfig(
   provider: Fields,
-  target: Target,
+  stack: Stack,
   paths: RunConfigPaths,
   tokenizerKwargs: PyMap,
   trustRemoteCode: boolean,
 ): string {
-  return dumpPythonYaml(runConfigTree(provider, target, paths, tokenizerKwargs, trustRemoteCode), {
+  return dumpPythonYaml(runConfigTree(provider, stack, paths, tokenizerKwargs, trustRemoteCode), {
     sortKeys: true,
     allowUnicode: false,
   });
@@ -30,12 +37,14 @@ export function runConfig(
 /** The same as a tree. */
 export function runConfigTree(
   provider: Fields,
-  target: Target,
+  stack: Stack,
   paths: RunConfigPaths,
   tokenizerKwargs: PyMap,
   trustRemoteCode: boolean,
 ): PyMap {
-  const sections: Record<string, PyValue> = { ...SECTIONS[target] };
+  const sections: Record<string, PyValue> = { ...SECTIONS[stack.target] };
+  for (const [name, change] of Object.entries(stack.core?.sections ?? {}))
+    sections[name] = changed(section(sections, name), change);
   const checkpoint = section(sections, 'checkpoint');
   const tokenizer = section(sections, 'tokenizer');
   sections['checkpoint'] = { ...checkpoint, save: paths.save };

@@ -234,7 +234,7 @@ function repeatEnds(input: ExportInput, registry: MappingRegistry, drafts: Map<s
   const rules = (family.drops ?? []).filter(({ targets }) => targets?.includes(target) ?? true);
   for (const name of names ?? []) {
     // The first rule that leaves a tensor out is the one that counts.
-    const rule = rules.find((each) => drops(each, name, Number(provider['num_layers']), tensors));
+    const rule = rules.find((each) => drops(each, name, provider, tensors));
     const param = rule?.repeats?.[rule.tensors.exec(name)?.groups?.['end'] ?? ''];
     if (param !== undefined) repeat(name, tied && param === HEAD ? EMBEDDING : param);
   }

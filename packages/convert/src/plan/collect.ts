@@ -10,6 +10,7 @@ import { Compiler } from './compiler.js';
 import { Dequantizer } from './dequantize.js';
 import { Kinds, sameShape } from './kind.js';
 import { countsOf, MappingRegistry } from './match.js';
+import { Narrower } from './narrow.js';
 import { type BlockSize, weightOf } from './scales.js';
 import type { Compiled, Need } from './transforms/compiled.js';
 import type { Fill } from './types.js';
@@ -49,8 +50,8 @@ export interface CollectInput {
 }
 
 const CASTABLE = new Set([...DTYPES.filter((row) => row.castable).map((row) => row.safetensors), INT4]);
-/** Integers are copied, never cast. */
-const INTEGERS: Readonly<Record<string, string>> = { int64: 'I64' };
+/** Integers are copied, never cast but to narrower ones. */
+const INTEGERS: Readonly<Record<string, readonly string[]>> = { int32: ['I32', 'I64'], int64: ['I64'] };
 const TIED = 'embeddings are tied: Megatron reuses the word embeddings as the output layer';
 
 /**
@@ -66,6 +67,7 @@ export function collect(input: CollectInput): Collected {
   const kinds = new Kinds();
   const compiler = new Compiler(provider);
   const dequantizer = new Dequantizer(tensors, input.block);
+  const narrower = new Narrower();
   for (const param of model.params) {
     const origins = registry.find(param.name);
     if (origins === null) {
@@ -92,7 +94,8 @@ export function collect(input: CollectInput): Collected {
       for (const scale of filled.scales) used.add(scale);
       const own = param.keeps ?? dtype;
       const filling = fill === undefined ? {} : { fill };
-      mapped.push({ param, kind, dtype: own, tensors: filled.tensors, boxes: filled.boxes, ...filling });
+      const stored = own === 'int32' ? narrower.narrow(filled) : filled;
+      mapped.push({ param, kind, dtype: own, tensors: stored.tensors, boxes: stored.boxes, ...filling });
     }
   }
   const { drops, unmapped } = leftovers(input, used);
@@ -111,11 +114,10 @@ function leftovers(
   const rules = [...(family.drops ?? []), ACTIVATION_SCALES].filter(
     ({ targets }) => targets?.includes(target) ?? true,
   );
-  const layers = Number(provider['num_layers']);
   for (const [name, tensor] of tensors) {
     if (used.has(tensor)) continue;
     const reason =
-      tied && name === head ? TIED : rules.find((rule) => drops(rule, name, layers, tensors))?.reason;
+      tied && name === head ? TIED : rules.find((rule) => drops(rule, name, provider, tensors))?.reason;
     if (reason === undefined) unmapped.push(name);
     else {
       const names = byReason.get(reason);
@@ -137,13 +139,16 @@ export const ACTIVATION_SCALES: DropRule = {
 export function drops(
   rule: DropRule,
   name: string,
-  layers: number,
+  provider: Fields,
   tensors: ReadonlyMap<string, SourceTensor>,
 ): boolean {
   const match = rule.tensors.exec(weightOf(name, tensors) ?? name);
   if (match === null) return false;
-  const beyond = match.groups?.['beyond'];
-  return beyond === undefined || Number(beyond) >= layers;
+  const past = (group: string, field: string): boolean => {
+    const number = match.groups?.[group];
+    return number === undefined || Number(number) >= Number(provider[field] ?? 0);
+  };
+  return past('beyond', 'num_layers') && past('depth', 'mtp_num_layers');
 }
 
 export function concrete(param: Param): string {
@@ -179,9 +184,8 @@ class Faults {
   readonly #dtypes: { tensor: string; found: string }[] = [];
 
   check(tensor: SourceTensor, need: Need, param: Param): void {
-    const only = need.dtype ?? INTEGERS[param.keeps ?? ''];
-    const readable =
-      only === undefined ? CASTABLE.has(tensor.dtype) || tensor.dtype === PACKED : only === tensor.dtype;
+    const only = need.dtype === undefined ? INTEGERS[param.keeps ?? ''] : [need.dtype];
+    const readable = only?.includes(tensor.dtype) ?? (CASTABLE.has(tensor.dtype) || tensor.dtype === PACKED);
     if (!readable) this.#dtypes.push({ tensor: tensor.name, found: tensor.dtype });
     const expected = need.shape;
     const [rows = 0, ...rest] = tensor.shape;

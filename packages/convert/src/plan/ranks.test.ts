@@ -1,5 +1,6 @@
 import { NemotronError } from '@nemotron-convert/core';
 import { describe, expect, test } from 'vitest';
+import { evenStages } from '../models/finalize.js';
 import { checkSizes } from './ranks.js';
 
 const MODEL = {
@@ -36,6 +37,15 @@ describe('parallel sizes', () => {
     const model = { ...MODEL, share_embeddings_and_output_weights: true, mtp_hybrid_override_pattern: 'E' };
     expect(() => checkSizes({ ...sizes(1), pp: 2 }, model, KIND)).toThrow(/several stages/);
     expect(() => checkSizes(sizes(1), model, KIND)).not.toThrow();
+  });
+
+  test('leave all layers that are routed by token on the first stage', () => {
+    const model = { ...MODEL, num_layers: 5n, moe_n_hash_layers: 3n, pipeline_model_parallel_layout: [] };
+    const layout = (pp: number) => evenStages(5, pp).map((count) => Array<string>(count).fill('decoder'));
+    const at = (pp: number) => () =>
+      checkSizes({ ...sizes(1), pp }, { ...model, pipeline_model_parallel_layout: layout(pp) }, KIND);
+    for (const pp of [1, 2]) expect(at(pp)).not.toThrow();
+    expect(at(3)).toThrow(expect.objectContaining({ code: 'PARALLEL_SIZE', hint: 'use pp=1,2' }));
   });
 
   test('cut no experts with biases', () => {

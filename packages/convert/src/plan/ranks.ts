@@ -107,6 +107,7 @@ export function checkSizes(sizes: ParallelSizes, provider: Fields, { hybrid, unc
       hint: 'use etp=1',
     });
   }
+  checkHashed(sizes, provider);
   for (const { size, option, field, what, shared } of hybrid
     ? [...DIVISIBLE, ...MAMBA_DIVISIBLE]
     : DIVISIBLE) {
@@ -120,6 +121,19 @@ export function checkSizes(sizes: ParallelSizes, provider: Fields, { hybrid, unc
       hint: `use ${option}=${legal.join(',')}`,
     });
   }
+}
+
+/** Layers that look experts up by token get tokens from the embedding's stage alone. */
+function checkHashed(sizes: ParallelSizes, provider: Fields): void {
+  const hashed = Number(provider['moe_n_hash_layers'] ?? 0);
+  const fits = (pp: number): boolean => pp === 1 || hashed <= Math.ceil(Number(provider['num_layers']) / pp);
+  if (fits(sizes.pp)) return;
+  const legal = Array.from({ length: sizes.pp - 1 }, (_, i) => i + 1).filter(fits);
+  throw new NemotronError(
+    'PARALLEL_SIZE',
+    `pp=${sizes.pp} leaves the first stage fewer layers than the ${hashed} that are routed by token, all of which it must hold`,
+    { facts: { option: 'pp', found: sizes.pp, legal }, hint: `use pp=${legal.join(',')}` },
+  );
 }
 
 /** Whether a hybrid model has multi-token prediction layers. */

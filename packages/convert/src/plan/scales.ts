@@ -55,6 +55,15 @@ export function scaleTensor(
   return undefined;
 }
 
+/** What else the Bridge takes `scale` for: one for so many rows, or one for each equal part of a row; null for neither. */
+function tiles([rows = 1, columns = 1]: readonly number[], shape: readonly number[]): BlockSize | null {
+  const [height = 1, width = 1] = shape;
+  if (shape.length === 1) return height === Math.ceil(rows / ROWS) ? [ROWS, columns] : null;
+  return height === rows && columns % width === 0 ? [1, columns / width] : null;
+}
+
+const ROWS = 128;
+
 /**
  * The scales of a float8 matrix [rows, columns]: one number, one for each row, or one for each block. Throws when there
  * are none, and when they are of another shape.
@@ -82,6 +91,8 @@ export function scalingOf(
     if (length === 2 && height === blocks[0] && width === blocks[1]) return { tensor, block, rounded: false };
     if (length === 0 || (length === 1 && height === 1)) return { tensor, block: [rows, columns], rounded };
     if (length <= 2 && height === rows && width === 1) return { tensor, block: [1, columns], rounded };
+    const own = tensor.name.endsWith('.scale') ? tiles(shape, tensor.shape) : null;
+    if (own !== null) return { tensor, block: own, rounded: false };
   }
   throw new NemotronError(
     'SOURCE_TENSOR_SHAPE',

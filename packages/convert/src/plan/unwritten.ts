@@ -16,7 +16,6 @@ export function unwritten(
   replaced: ReadonlySet<string>,
 ): { drops: Drop[]; unwritten: string[] } {
   const rules = (family.drops ?? []).filter(({ targets }) => targets?.includes(target) ?? true);
-  const layers = Number(provider['num_layers']);
   const byReason = new Map<string, string[]>();
   const rest: string[] = [];
   for (const name of names ?? []) {
@@ -25,7 +24,7 @@ export function unwritten(
     const reason =
       isScale || replaced.has(name)
         ? DEQUANTISED
-        : [...rules, ACTIVATION_SCALES].find((rule) => drops(rule, name, layers, tensors))?.reason;
+        : [...rules, ACTIVATION_SCALES].find((rule) => drops(rule, name, provider, tensors))?.reason;
     if (reason === undefined) rest.push(name);
     else memo(byReason, reason, (): string[] => []).push(name);
   }

@@ -6,6 +6,7 @@ import { describeGpt } from '../megatron/gpt.js';
 import { describeHybrid } from '../megatron/hybrid.js';
 import type { ModelDescription } from '../megatron/model.js';
 import { describeParallel } from '../megatron/parallel.js';
+import { type Core, coreNamed } from '../models/core.js';
 import { checkCounts } from '../models/counts.js';
 import type { ConfigRules, Family } from '../models/family.js';
 import { HfConfig } from '../models/hf-config.js';
@@ -33,6 +34,8 @@ export interface Prepared {
   readonly family: Family;
   readonly architecture: string;
   readonly target: Target;
+  /** The Megatron-Core whose checkpoint it is, where that is not the version's own. */
+  readonly core: Core | null;
   readonly provider: Fields;
   readonly plan: Plan;
   readonly drops: readonly Drop[];
@@ -96,6 +99,7 @@ export function prepare(
     family,
     architecture,
     target,
+    core: coreNamed(rules.core),
     provider,
     plan,
     drops,

@@ -17,10 +17,10 @@ export async function writeSideFiles(
   options: ResolvedOptions,
   targetPath: string,
 ): Promise<void> {
-  const { provider, target, tokenizerKwargs } = prepared;
+  const { provider, target, core, tokenizerKwargs } = prepared;
   // A revision is no part of the id that loaders of the checkpoint can use.
   const paths = { hfModelId: source.hub?.repo ?? options.hfModelId, save: targetPath };
-  const config = runConfig(provider, target, paths, tokenizerKwargs, options.trustRemoteCode);
+  const config = runConfig(provider, { target, core }, paths, tokenizerKwargs, options.trustRemoteCode);
   await staging.writeText(`${ITERATION_DIR}/run_config.yaml`, config);
   await staging.writeText(`${ITERATION_DIR}/metadata.json`, JSON.stringify(CONTAINERS[target].metadataJson));
   for (const name of source.tokenizer) {

@@ -12,6 +12,7 @@ import { firstRow, secondRow } from './rows-of-two.js';
 import { squeezed } from './squeezed.js';
 import { alternating, alternatingTransposed, stacked, stackedGated, stackedTransposed } from './stacked.js';
 import { swapped } from './swapped.js';
+import { firstThird, lastThird, secondThird } from './thirds.js';
 import { transposed } from './transposed.js';
 
 /** The closed set of transforms, by the key of their origin form. */
@@ -20,9 +21,11 @@ const TRANSFORMS = {
   alternatingTransposed,
   copy,
   firstRow,
+  firstThird,
   gated,
   gdn,
   gdnSeparate,
+  lastThird,
   leading,
   minusOne,
   mxfp4,
@@ -33,6 +36,7 @@ const TRANSFORMS = {
   qkvJoined,
   qkvQueries,
   secondRow,
+  secondThird,
   squeezed,
   swapped,
   stacked,
