@@ -4,7 +4,8 @@
     python invent_deepseek_v4.py --random OUT COUNT       # OUT/deepseek-v4-<seed>/, seeds counted from SEED (environment, default 0)
 
 Needs torch, safetensors and, for the tokenizer, what invent_sources.py needs. Tensors have the names, kinds and dtypes of the released
-checkpoints: `float8` holds e4m3 with one scale for 128 x 128 elements, `float4` holds experts as packed e2m1 beside it.
+checkpoints: `float8` holds e4m3 with one scale for 128 x 128 elements, `float4` holds experts as packed e2m1 beside it. Goldens are recorded
+with the dev branch of Megatron-LM (d48bd6be0a) before the release of Megatron-Core on the path.
 """
 import json
 import os

@@ -3,7 +3,7 @@
     python record_core_changes.py tell FILE CHECKPOINT                       # on each stack: its tables as JSON
     python record_core_changes.py compare RELEASE.json OTHER.json packages/convert/src/models/defaults/core-NAME.generated.ts
 
-CHECKPOINT is one that the stack has imported: run_config.yaml has the sections around the provider.
+CHECKPOINT is one that this stack has imported: run_config.yaml has the sections around the provider.
 """
 import json
 import sys
