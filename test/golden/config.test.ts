@@ -22,6 +22,7 @@ function* variants(config: PyMap): Generator<readonly [change: string, config: P
 }
 
 test.each([
+  ['deepseek-v4-a', '0.7.0'],
   ['ernie-a', '0.7.0'],
   ['gemma4-vl-moe-b', '0.7.0'],
   ['glm-dsa-a', '0.7.0'],
