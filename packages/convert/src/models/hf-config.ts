@@ -48,13 +48,6 @@ export class HfConfig {
     });
   }
 
-  /** A number, as Python's float() takes it. */
-  float(key: string): number {
-    const value = this.get(key);
-    if (typeof value !== 'bigint' && typeof value !== 'number') throw this.#wrong(key, 'a number');
-    return Number(value);
-  }
-
   string(key: string): string {
     const value = this.get(key);
     if (typeof value !== 'string') throw this.#wrong(key, 'a string');

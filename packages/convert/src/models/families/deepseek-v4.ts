@@ -65,20 +65,20 @@ function rotary(hf: HfConfig, whole: HfConfig): Fields {
       ? part(main)
       : new HfConfig({ rope_theta: 10000.0, ...whole.values }, hf.path);
   return {
-    rotary_base: base.float('rope_theta'),
-    csa_compress_rotary_base: hf.float('compress_rope_theta'),
-    rotary_scaling_factor: scaling.float('factor'),
+    rotary_base: base.number('rope_theta'),
+    csa_compress_rotary_base: hf.number('compress_rope_theta'),
+    rotary_scaling_factor: scaling.number('factor'),
     original_max_position_embeddings: BigInt(scaling.int('original_max_position_embeddings')),
-    beta_fast: scaling.has('beta_fast') ? scaling.float('beta_fast') : 32.0,
-    beta_slow: scaling.has('beta_slow') ? scaling.float('beta_slow') : 1.0,
+    beta_fast: scaling.has('beta_fast') ? scaling.number('beta_fast') : 32.0,
+    beta_slow: scaling.has('beta_slow') ? scaling.number('beta_slow') : 1.0,
   };
 }
 
 function fields(hf: HfConfig, { whole }: WholeModel): Fields {
-  const size = hf.int('head_dim');
+  const size = hf.positive('head_dim');
   const rotated = hf.has('qk_rope_head_dim') ? hf.int('qk_rope_head_dim') / size : 64 / 512;
   const rotatedSize = Math.trunc(
-    size * (hf.has('partial_rotary_factor') ? hf.float('partial_rotary_factor') : rotated),
+    size * (hf.has('partial_rotary_factor') ? hf.number('partial_rotary_factor') : rotated),
   );
   return {
     v_head_dim: BigInt(size),
