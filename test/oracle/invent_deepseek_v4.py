@@ -143,10 +143,16 @@ def power_scales(shape, generator):
     return scales.view(torch.float8_e8m0fnu)
 
 
-def float8(values, powers, generator):
-    """Random e4m3 and a scale for every 128 x 128 elements."""
-    blocks = tuple((n + 127) // 128 for n in values.shape)
-    scale = power_scales(blocks, generator) if powers else torch.empty(blocks).uniform_(0.0001, 0.01, generator=generator)
+# The Bridge takes scales of a row, of an equal part of a row and of 128 rows too.
+FORMS = {"wq_a": lambda rows, _: (rows,), "wo_a": lambda rows, _: (rows, 2), "wo_b": lambda rows, _: ((rows + 127) // 128,)}
+
+
+def float8(name, values, powers, generator):
+    """Random e4m3 with its scales: powers of two are for 128 x 128 elements, as released; others take every form."""
+    rows, columns = values.shape
+    form = None if powers else FORMS.get(name.split(".")[-2])
+    shape = form(rows, columns) if form else tuple((n + 127) // 128 for n in values.shape)
+    scale = power_scales(shape, generator) if powers else torch.empty(shape).uniform_(0.0001, 0.01, generator=generator)
     return {"weight": (values * 2000).to(torch.float8_e4m3fn), "scale": scale}
 
 
@@ -173,7 +179,7 @@ def stored(name, shape, c, scheme, generator):
         return {name: values.bfloat16()}
     at = name.removesuffix("weight")
     routed = ".experts." in name
-    parts = float4(shape, generator) if scheme == "float4" and routed else float8(values, scheme == "float4", generator)
+    parts = float4(shape, generator) if scheme == "float4" and routed else float8(name, values, scheme == "float4", generator)
     return {f"{at}{part}": tensor for part, tensor in parts.items()}
 
 
