@@ -206,7 +206,7 @@ pub(crate) struct Ends<'a> {
 }
 
 /// More than the headers, and more than the directory, of an item that holds one tensor.
-const END: u64 = 2048;
+pub(crate) const END: u64 = 2048;
 
 impl<'a> Ends<'a> {
     pub(crate) fn read(file: &'a File, position: u64, length: u64) -> io::Result<Self> {

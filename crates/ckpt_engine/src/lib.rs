@@ -12,6 +12,7 @@ mod checkpoint;
 mod choice;
 mod cover;
 mod disk;
+mod durable;
 mod error;
 mod fill;
 mod gpu;
@@ -44,6 +45,7 @@ pub use budget::Buffers;
 pub use checkpoint::{Checkpoint, TensorReader};
 pub use ckpt_safetensors::ReadMode;
 pub use disk::{Disk, SystemDisk, TargetFile, WriteMode};
+pub use durable::sync_paths;
 pub use error::Error;
 pub use gpu::Compute;
 pub use layout::FileLayout;
@@ -53,7 +55,7 @@ pub use run::{
     Control, JournalOptions, Options, Prepared, Progress, Report, execute, execute_on, index, index_on,
 };
 pub use share::{Sharing, can_clone};
-pub use small_files::{FileHash, hash_files, sync_paths};
+pub use small_files::{FileHash, hash_files};
 pub use stats::{FloatStats, Stats, source_tensor_stats, tensor_stats};
 pub use verify::{Depth, Findings, verify_against, verify_structure};
 pub use verify_files::verify_files;

@@ -1,7 +1,6 @@
 //! The small files around the data, many at a time: for each of them JavaScript would wait several times.
 
 use crate::Error;
-use crate::disk::{Disk, SystemDisk};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io;
@@ -26,16 +25,4 @@ fn hash(path: &Path) -> io::Result<FileHash> {
 
 fn read_failed(path: &Path, source: io::Error) -> Error {
     ckpt_safetensors::Error::Io { path: path.to_path_buf(), source }.into()
-}
-
-/// Waits until files, and then the names in folders, are on the disk. Errors: `Write`.
-pub fn sync_paths(files: &[PathBuf], folders: &[PathBuf]) -> Result<(), Error> {
-    for path in files {
-        let sync = || File::open(path)?.sync_all();
-        sync().map_err(|source| Error::write(path, source))?;
-    }
-    for path in folders {
-        SystemDisk.sync_folder(path).map_err(|source| Error::write(path, source))?;
-    }
-    Ok(())
 }

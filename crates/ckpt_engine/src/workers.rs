@@ -22,8 +22,10 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+/// Payload bytes that one worker writes before anybody misses a look at its progress.
+const AT_ONCE: u64 = 64 << 20;
 const TICK: Duration = Duration::from_millis(100);
 const MOMENT: Duration = Duration::from_micros(100);
 
@@ -139,10 +141,10 @@ impl<'a> Workers<'a> {
                 self.fail(error);
             }
         };
-        if HAS_THREADS {
+        if HAS_THREADS && (self.threads > 1 || self.total > AT_ONCE) {
             self.run_threads(stop, watch);
         } else {
-            self.work(0, stop, watch);
+            self.run_here(stop, watch);
         }
         if let Some(failure) = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // What was finished before is kept for the next run; the failure itself is the one to tell.
@@ -169,6 +171,18 @@ impl<'a> Workers<'a> {
     /// Notes the last segments, once their files are on the disk.
     pub fn finish(&self) -> Result<(), Error> {
         self.journal.as_ref().map_or(Ok(()), Journal::finish)
+    }
+
+    /// One worker, on the calling thread: to start another one would take as long as the work.
+    fn run_here(&self, stop: &AtomicBool, watch: &mut dyn FnMut()) {
+        let mut watched = Instant::now();
+        self.work(0, stop, &mut || {
+            if watched.elapsed() >= TICK {
+                watch();
+                watched = Instant::now();
+            }
+        });
+        watch();
     }
 
     /// Calls `watch` while the workers work.

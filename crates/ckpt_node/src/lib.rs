@@ -6,3 +6,4 @@
 mod calls;
 mod checkpoints;
 mod settle;
+mod threads;

@@ -1,13 +1,13 @@
-//! A promise settled from a thread of its own.
+//! A promise settled from another thread.
 
+use crate::threads;
 use ckpt_calls::Failure;
 use napi::bindgen_prelude::{AbortSignal, Env, Object, ToNapiValue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
-/// Runs `work` on a new thread and settles a promise with the text that it returns.
+/// Runs `work` on another thread and settles a promise with the text that it returns.
 pub fn on_thread<'env>(
     env: &'env Env,
     work: impl FnOnce() -> Result<String, Failure> + Send + 'static,
@@ -15,7 +15,7 @@ pub fn on_thread<'env>(
     settle(env, work, Ok)
 }
 
-/// Runs `work` on a new thread and settles a promise with what `convert` makes of its result on JavaScript's own. A panic
+/// Runs `work` on another thread and settles a promise with what `convert` makes of its result on JavaScript's own. A panic
 /// becomes an INTERNAL error: unwinding out of the thread would take the whole process down.
 pub fn settle<'env, T: Send + 'static, V: ToNapiValue + 'static>(
     env: &'env Env,
@@ -23,17 +23,13 @@ pub fn settle<'env, T: Send + 'static, V: ToNapiValue + 'static>(
     convert: impl FnOnce(T) -> napi::Result<V> + Send + 'static,
 ) -> napi::Result<Object<'env>> {
     let (deferred, promise) = env.create_deferred()?;
-    thread::Builder::new().name("nemotron".into()).spawn(move || {
-        match catch_unwind(AssertUnwindSafe(work)) {
-            Ok(Ok(value)) => deferred.resolve(move |_| convert(value)),
-            Ok(Err(failure)) => deferred.reject(error(failure)),
-            Err(panic) => {
-                let text = panic
-                    .downcast_ref::<String>()
-                    .map(String::as_str)
-                    .or(panic.downcast_ref::<&str>().copied());
-                deferred.reject(error(Failure::internal(text.unwrap_or("the engine panicked"))));
-            }
+    threads::run(move || match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => deferred.resolve(move |_| convert(value)),
+        Ok(Err(failure)) => deferred.reject(error(failure)),
+        Err(panic) => {
+            let text =
+                panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            deferred.reject(error(Failure::internal(text.unwrap_or("the engine panicked"))));
         }
     })?;
     Ok(promise)
