@@ -55,19 +55,21 @@ describe('packages import only what the arrows allow', () => {
 /** Inside packages/convert; a file beside the folders counts as one. */
 const FOLDERS: Record<string, readonly string[]> = {
   box: [],
+  'file-calls': [],
   version: [],
   models: [],
   megatron: ['models'],
   options: ['models'],
-  source: ['box', 'models'],
+  source: ['box', 'file-calls', 'models'],
   adapter: ['box', 'source'],
   plan: ['adapter', 'box', 'megatron', 'models', 'source'],
-  output: ['models', 'options', 'plan', 'source', 'version'],
+  output: ['file-calls', 'models', 'options', 'plan', 'source', 'version'],
   'export-options': ['options', 'output'],
   run: [
     'adapter',
     'box',
     'export-options',
+    'file-calls',
     'megatron',
     'models',
     'options',

@@ -1,6 +1,7 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NemotronError } from '@nemotron-convert/core';
+import { readdir } from '../file-calls.js';
 import { Lock } from './lock.js';
 import { readIfThere, replaceWhole, UNFINISHED } from './whole-file.js';
 

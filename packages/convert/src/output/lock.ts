@@ -1,7 +1,8 @@
-import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NemotronError } from '@nemotron-convert/core';
+import { readText, stat } from '../file-calls.js';
 import { createWhole, readIfThere, unfinishedName } from './whole-file.js';
 
 const BEAT_MS = 5_000;
@@ -103,7 +104,7 @@ async function evict(path: string, dead: string): Promise<void> {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw cause;
   }
-  if ((await readFile(aside, 'utf8')) !== dead) await putBack(aside, path);
+  if ((await readText(aside)) !== dead) await putBack(aside, path);
   await rm(aside, { force: true });
 }
 
@@ -178,7 +179,7 @@ async function processState(
   pid: number,
 ): Promise<{ readonly zombie: boolean; readonly began: string } | null> {
   try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const text = await readText(`/proc/${pid}/stat`);
     // The command's name, in parentheses, may hold anything; the state and the other fields follow it.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return { zombie: fields[0] === 'Z' || fields[0] === 'X', began: fields[19] ?? '' };

@@ -1,6 +1,7 @@
-import { realpath, rmdir } from 'node:fs/promises';
+import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NemotronError } from '@nemotron-convert/core';
+import { realpath } from '../file-calls.js';
 
 /** A target with links resolved: a link to a directory is replaced where that directory is. */
 export async function placeOf(target: string): Promise<string> {

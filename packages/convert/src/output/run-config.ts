@@ -6,6 +6,8 @@ import type { Fields } from '../models/provider.js';
 import type { Target } from '../models/target.js';
 
 const SECTIONS: Readonly<Record<Target, PyMap>> = { '0.3.1': container031, '0.7.0': container070 };
+/** No two of them are one object. */
+const RECORDED: ReadonlySet<PyValue> = new Set(Object.values(SECTIONS).flatMap((of) => Object.values(of)));
 
 /** Whose run_config.yaml it is. */
 export interface Stack {
@@ -28,10 +30,23 @@ export function runConfig(
   tokenizerKwargs: PyMap,
   trustRemoteCode: boolean,
 ): string {
-  return dumpPythonYaml(runConfigTree(provider, stack, paths, tokenizerKwargs, trustRemoteCode), {
-    sortKeys: true,
-    allowUnicode: false,
-  });
+  const sections = runConfigTree(provider, stack, paths, tokenizerKwargs, trustRemoteCode);
+  return Object.keys(sections)
+    .sort()
+    .map((name) => textOf(name, sections[name] as PyValue))
+    .join('');
+}
+
+/** The texts of the recorded sections, which are the same in every file. */
+const texts = new WeakMap<PyMap, string>();
+
+/** A section of the file: what the others are does not change it. */
+function textOf(name: string, value: PyValue): string {
+  const known = isPyMap(value) ? texts.get(value) : undefined;
+  if (known !== undefined) return known;
+  const text = dumpPythonYaml({ [name]: value }, { sortKeys: true, allowUnicode: false });
+  if (isPyMap(value) && RECORDED.has(value)) texts.set(value, text);
+  return text;
 }
 
 /** The same as a tree. */

@@ -1,6 +1,7 @@
-import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { type LoadedPlan, syncPaths, writeIndex } from '@nemotron-convert/native';
+import { stat } from '../file-calls.js';
 import type { Plan } from '../plan/types.js';
 import { onDisk } from './disk.js';
 
@@ -8,6 +9,8 @@ import { onDisk } from './disk.js';
 export class SmallFiles {
   /** Absolute paths of what may not be on the disk yet. */
   readonly #written = new Set<string>();
+  /** The same of data files. */
+  readonly #data = new Set<string>();
 
   constructor(private readonly root: string) {}
 
@@ -40,6 +43,11 @@ export class SmallFiles {
     for (const { path } of [...archives, ...index]) this.#written.add(join(this.root, path));
   }
 
+  /** Has data files synced with the others. */
+  alsoSync(paths: Iterable<string>): void {
+    for (const path of paths) this.#data.add(join(this.root, path));
+  }
+
   /** The files, sorted. */
   names(): string[] {
     return [...this.#written].map((path) => relative(this.root, path)).sort();
@@ -48,10 +56,12 @@ export class SmallFiles {
   /** Waits until the files, and then their names, are on the disk. */
   async sync(): Promise<void> {
     const folders = new Set([this.root]);
-    for (const file of this.#written) {
+    const files = [...this.#data, ...this.#written];
+    for (const file of files) {
       for (let at = dirname(file); at !== this.root; at = dirname(at)) folders.add(at);
     }
-    await syncPaths(this.#written, folders);
+    await syncPaths(files, folders);
+    this.#data.clear();
     this.#written.clear();
   }
 

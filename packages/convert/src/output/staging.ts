@@ -1,7 +1,8 @@
-import { mkdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { formatBytes, NemotronError } from '@nemotron-convert/core';
 import type { LoadedPlan } from '@nemotron-convert/native';
+import { stat, statfs } from '../file-calls.js';
 import type { RankOf } from '../options.js';
 import type { Plan } from '../plan/types.js';
 import { CHECKPOINT, claim, isLeftOf, MARK, PUBLISH_LOCK, refuseForeign, removeWork } from './claim.js';
@@ -112,6 +113,11 @@ export class Staging {
 
   copyIn(from: string, path: string): Promise<void> {
     return this.#files.copyIn(from, path);
+  }
+
+  /** Has data files, which the engine did not wait for, synced before they are published. */
+  alsoSync(paths: Iterable<string>): void {
+    this.#files.alsoSync(paths);
   }
 
   /** The files beside the data, relative to the root, sorted. */

@@ -1,6 +1,6 @@
-import { lstat, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { NemotronError } from '@nemotron-convert/core';
+import { lstat, readdir, realpath } from '../file-calls.js';
 
 /**
  * Checks where the checkpoint is to go: neither inside the source nor around it, through links too. Returns the

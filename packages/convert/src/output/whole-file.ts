@@ -1,5 +1,6 @@
-import { link, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { readText, stat } from '../file-calls.js';
 
 /** Begins the names of files that are not yet what they will be. */
 export const UNFINISHED = '.new-';
@@ -54,7 +55,7 @@ export async function replaceWhole(path: string, text: string): Promise<void> {
 /** A file's text; null when there is no such file. */
 export async function readIfThere(path: string): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8');
+    return await readText(path);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw cause;

@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { statfs } from '../file-calls.js';
 
 /** Linux's numbers for filesystems (statfs(2)), with those that lie on other machines marked. */
 const FILESYSTEMS: ReadonlyMap<number, readonly [name: string, isNetwork: boolean]> = new Map([

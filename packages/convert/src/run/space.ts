@@ -1,5 +1,5 @@
-import { stat, statfs } from 'node:fs/promises';
 import { formatBytes, NemotronError } from '@nemotron-convert/core';
+import { stat, statfs } from '../file-calls.js';
 import type { Staging } from '../output/staging.js';
 import type { HubFile } from '../source/hub-list.js';
 import type { HubWeights } from '../source/hub-weights.js';

@@ -63,6 +63,9 @@ export interface Written {
   readonly writeMode: string;
 }
 
+/** Bytes that are written again after a kill rather than noted as they get done, which takes a wait for the disk. */
+const UNNOTED = 64 * 2 ** 20;
+
 const NOTHING: Written = {
   published: false,
   phases: { convert: 0, verify: 0, publish: 0 },
@@ -112,7 +115,9 @@ async function work(writing: Writing, context: Context): Promise<Written> {
     emit({ kind: 'phase', phase: 'convert' });
     const lease = await context.lease?.(bytes);
     const began = performance.now();
-    const round = (ready?: readonly number[]) => run(writing, staging, context, lease, ready);
+    const isNoted = options.ranks !== null || download !== undefined || staging.resumed || bytes > UNNOTED;
+    if (!isNoted) staging.alsoSync(plan.files.map(({ path }) => path));
+    const round = (ready?: readonly number[]) => run(writing, staging, context, lease, isNoted, ready);
     const report = await (download === undefined
       ? round()
       : executeFetching(round, download.weights, { ...download, signal })
@@ -151,14 +156,14 @@ function run(
   staging: Staging,
   { onProgress, signal }: Context,
   lease: Lease | undefined,
+  isNoted: boolean,
   ready: readonly number[] | undefined,
 ): Promise<ExecuteReport> {
   const { compute, readMode, writeMode, zeroCopy, ranks } = wanted;
   const { threads = lease?.threads, memory = lease?.memory } = wanted;
   const options: ExecuteOptions = {
     root: staging.root,
-    journal: staging.journal,
-    digest,
+    ...(isNoted ? { journal: staging.journal, digest } : { sync: false }),
     compute,
     readMode,
     writeMode,

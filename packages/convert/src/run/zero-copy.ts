@@ -1,7 +1,7 @@
-import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { NemotronError } from '@nemotron-convert/core';
 import { canCloneInto, type ExecuteOptions } from '@nemotron-convert/native';
+import { stat } from '../file-calls.js';
 import type { ZeroCopy } from '../options.js';
 import type { Source } from '../source/open.js';
 

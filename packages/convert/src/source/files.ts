@@ -1,6 +1,6 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ErrorCode, NemotronError } from '@nemotron-convert/core';
+import { readdir, readFile, stat } from '../file-calls.js';
 
 /** No real index or config comes near it; a larger one is hostile or something else. */
 const MAX_JSON_BYTES = 256 * 1024 * 1024;

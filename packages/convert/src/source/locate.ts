@@ -1,6 +1,6 @@
-import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { NemotronError, type OnProgress } from '@nemotron-convert/core';
+import { stat } from '../file-calls.js';
 import type { Family } from '../models/family.js';
 import { resolveHub } from './hub.js';
 import { parseHubId } from './hub-id.js';

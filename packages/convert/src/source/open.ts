@@ -1,7 +1,7 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPyMap, JsonSyntaxError, NemotronError, type PyMap, parsePythonJson } from '@nemotron-convert/core';
 import { inspectSafetensors, type SafetensorsFile } from '@nemotron-convert/native';
+import { stat } from '../file-calls.js';
 import type { Family } from '../models/family.js';
 import { findFamily } from '../models/registry.js';
 import { architectureOf } from './architecture.js';

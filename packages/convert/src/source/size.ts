@@ -1,5 +1,5 @@
-import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { readdir, stat } from '../file-calls.js';
 
 /** Bytes of a source's weight files; infinite for one that is no directory here, such as a model on the Hub. */
 export async function sourceBytes(hfModelId: string): Promise<number> {

@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises';
 import { NemotronError } from '@nemotron-convert/core';
+import { stat } from '../file-calls.js';
 import type { Source } from './open.js';
 
 /**

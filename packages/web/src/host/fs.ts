@@ -1,5 +1,5 @@
 // node:fs over the dropped files.
-import { look, readAt } from './disk.js';
+import { look, namesIn, readAt } from './disk.js';
 
 export function existsSync(path: string): boolean {
   try {
@@ -8,6 +8,20 @@ export function existsSync(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+export function statSync(path: string) {
+  const { kind, bytes, modified } = look(path);
+  return {
+    size: bytes,
+    mtimeMs: modified,
+    isFile: () => kind === 'file',
+    isDirectory: () => kind === 'directory',
+  };
+}
+
+export function readdirSync(path: string): string[] {
+  return namesIn(path);
 }
 
 export function readFileSync(path: string, encoding?: 'utf8'): string | Uint8Array {
