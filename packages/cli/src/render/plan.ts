@@ -26,6 +26,7 @@ export function planText(summary: PlanSummary, verbose: boolean): string {
     ['tensors', String(summary.tensors)],
     ...Object.entries(summary.copies).map(([pair, count]): Row => ['copies', `${count} x ${pair}`]),
     ...changes(summary, verbose),
+    ...summary.unread.map((message): Row => ['warning', message]),
     ['memory', memoryText(memory)],
     ['free disk', `${formatBytes(output.free)}${fit}`],
     ['time', estimate === null ? 'unknown' : timeText(estimate)],

@@ -1,13 +1,23 @@
 import { expect, test } from 'vitest';
-import { gatherRope } from './rope.js';
+import { unreadRope } from './rope.js';
 
-test('YaRN counts from the length that its own parameters name, else from the longest position', () => {
-  const yarn = { rope_type: 'yarn', factor: 4.0 };
-  // Some tools write it beside the map, where no class of transformers reads it.
-  const config = { max_position_embeddings: 64n, original_max_position_embeddings: 32n };
-  const length = (rope: typeof yarn) =>
-    gatherRope({ ...config, rope_parameters: rope }, {})['rope_parameters'];
-  const own = { ...yarn, original_max_position_embeddings: 16n };
-  expect(length(own)).toMatchObject({ original_max_position_embeddings: 16n });
-  expect(length(yarn)).toMatchObject({ original_max_position_embeddings: 64n });
+const NEW = { rope_parameters: { rope_theta: 500000.0, rope_type: 'llama3', factor: 8.0 } };
+const PLAIN = { rotary_base: 10000.0, position_embedding_type: 'rope' };
+
+test.each([
+  ['both', NEW, PLAIN, /rope_theta 500000.*rotary_base 10000.*the scaling "llama3"/],
+  ['the base', { ...NEW, rope_scaling: NEW.rope_parameters }, PLAIN, /rope_theta 500000/],
+  ['the scaling', NEW, { ...PLAIN, rotary_base: 500000n }, /loses the scaling "llama3"/],
+])('what 0.3.1 does not read of rope_parameters is told: %s', (_, config, provider, message) => {
+  expect(unreadRope(config, provider, '0.3.1')).toMatch(message);
+});
+
+test.each([
+  ['by 0.7.0', NEW, PLAIN, '0.7.0'],
+  ['where the older keys say the same', { ...NEW, rope_scaling: {} }, { rotary_base: 500000.0 }, '0.3.1'],
+  ['without a scaling', { rope_parameters: { rope_theta: 1e4, rope_type: 'default' } }, PLAIN, '0.3.1'],
+  ['without the map', {}, PLAIN, '0.3.1'],
+  ['where a bridge reads it', NEW, { rotary_base: 500000.0, position_embedding_type: 'yarn' }, '0.3.1'],
+] as const)('nothing is lost %s', (_, config, provider, target) => {
+  expect(unreadRope(config, provider, target)).toBeNull();
 });

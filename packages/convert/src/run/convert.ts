@@ -55,6 +55,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   for (const drop of prepared.drops) {
     emit({ kind: 'note', message: `${drop.tensors.length} source tensors left out: ${drop.reason}` });
   }
+  for (const message of prepared.unread) emit({ kind: 'warning', code: 'CONFIG_UNREAD', message });
   const { plan, digest } = await load(prepared, source);
   const download = downloadOf(source, prepared.plan, resolved);
   const planned = performance.now();

@@ -46,6 +46,8 @@ export interface PlanSummary {
   readonly copies: Readonly<Record<string, number>>;
   readonly casts: readonly Cast[];
   readonly drops: readonly Drop[];
+  /** What of config.json the version that is written for passes over without a word. */
+  readonly unread: readonly string[];
   readonly pads: readonly Pad[];
   /** Bytes that the conversion takes at most. */
   readonly memory: {
@@ -128,6 +130,7 @@ export async function planSource(
     copies: countCopies(prepared.plan),
     casts,
     drops: prepared.drops,
+    unread: prepared.unread,
     pads,
     memory: { peak: peakMemory(buffers, encoded.length), buffers, device, gpus },
   };

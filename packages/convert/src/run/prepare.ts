@@ -14,6 +14,7 @@ import { inDtype, languageConfig } from '../models/language-config.js';
 import { buildProvider, type Fields, type ParallelSizes } from '../models/provider.js';
 import { FieldError } from '../models/provider-fields.js';
 import { chooseTarget, familyFor, rulesFor } from '../models/registry.js';
+import { unreadRope } from '../models/rope.js';
 import { LANGUAGE_SPELLINGS, respelled, type Spelling } from '../models/spellings.js';
 import type { Target } from '../models/target.js';
 import type { ResolvedOptions } from '../options.js';
@@ -39,6 +40,8 @@ export interface Prepared {
   readonly provider: Fields;
   readonly plan: Plan;
   readonly drops: readonly Drop[];
+  /** What of config.json the version that is written for passes over without a word. */
+  readonly unread: readonly string[];
   readonly changes: Changes;
   /** Model parameters that the checkpoint holds. */
   readonly parameters: number;
@@ -69,7 +72,7 @@ export function prepare(
   const tensors = unpacked(respelled(source.tensors, spellingsOf(family)));
   const { block } = readQuantization(source.dir, source.config, tensors);
   checkCounts(source.config, source.configPath, tensors.values());
-  const { rules, provider, model } = describe(family, target, source, tensors.keys(), options);
+  const { rules, provider, model, unread } = describe(family, target, source, tensors.keys(), options);
   checkSizes(options.sizes, provider, { hybrid: family.model !== 'gpt', uncut: rules.uncut ?? [] });
   const { mapped, drops } = collect({
     family,
@@ -103,6 +106,7 @@ export function prepare(
     provider,
     plan,
     drops,
+    unread,
     changes: changesOf(mapped),
     parameters,
     tokenizerKwargs: tokenizerKwargs(rules, target, options.sizes),
@@ -124,6 +128,7 @@ export interface Described {
   readonly rules: ConfigRules;
   readonly provider: Fields;
   readonly model: ModelDescription;
+  readonly unread: readonly string[];
 }
 
 /**
@@ -147,7 +152,8 @@ export function describe(
     const provider = { ...buildProvider(hf, rules, about, sizes), ...overrides };
     const model = DESCRIBE[family.model](provider, target, family.prefix);
     describeEncoders(model, rules.encoders ?? [], { whole, provider, target });
-    return { rules, provider, model };
+    const rope = unreadRope(hf.values, provider, target);
+    return { rules, provider, model, unread: rope === null ? [] : [rope] };
   } catch (error) {
     throw error instanceof FieldError ? error.at(source.configPath) : error;
   }
