@@ -63,7 +63,7 @@ export interface Written {
   readonly writeMode: string;
 }
 
-/** Bytes that are written again after a kill rather than noted as they get done, which takes a wait for the disk. */
+/** Bytes that one of many conversions writes again after a kill rather than note them as they get done: each note waits for the disk. */
 const UNNOTED = 64 * 2 ** 20;
 
 const NOTHING: Written = {
@@ -115,7 +115,12 @@ async function work(writing: Writing, context: Context): Promise<Written> {
     emit({ kind: 'phase', phase: 'convert' });
     const lease = await context.lease?.(bytes);
     const began = performance.now();
-    const isNoted = options.ranks !== null || download !== undefined || staging.resumed || bytes > UNNOTED;
+    const isNoted =
+      lease === undefined ||
+      options.ranks !== null ||
+      download !== undefined ||
+      staging.resumed ||
+      bytes > UNNOTED;
     if (!isNoted) staging.alsoSync(plan.files.map(({ path }) => path));
     const round = (ready?: readonly number[]) => run(writing, staging, context, lease, isNoted, ready);
     const report = await (download === undefined
