@@ -52,8 +52,15 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
   emit({ kind: 'phase', phase: 'plan' });
   const zeroCopy = await chooseZeroCopy(resolved.zeroCopy, source, target);
   const prepared = prepare(source, resolved, target, zeroCopy !== 'off');
-  for (const drop of prepared.drops) {
-    emit({ kind: 'note', message: `${drop.tensors.length} source tensors left out: ${drop.reason}` });
+  for (const { reason, tensors } of prepared.drops) {
+    const message = `${tensors.length} source tensors left out: ${reason}`;
+    // What only this version leaves out is lost by the choice of it.
+    const isChoice = prepared.family.drops?.some(
+      (rule) => rule.reason === reason && rule.targets !== undefined,
+    );
+    emit(
+      isChoice === true ? { kind: 'warning', code: 'TENSORS_LEFT_OUT', message } : { kind: 'note', message },
+    );
   }
   for (const message of prepared.unread) emit({ kind: 'warning', code: 'CONFIG_UNREAD', message });
   const { plan, digest } = await load(prepared, source);
