@@ -1,5 +1,5 @@
 import { NemotronError, type PyMap, type PyValue } from '@nemotron-convert/core';
-import type { HfConfig } from './hf-config.js';
+import { type HfConfig, show } from './hf-config.js';
 
 const SLIDING = 'sliding_attention';
 const SPARSE = 'compressed_sparse_attention';
@@ -18,7 +18,7 @@ function kinds(hf: HfConfig): readonly PyValue[] {
   return hf
     .list('compress_ratios')
     .slice(0, layers)
-    .map((ratio) => KINDS[String(ratio)] ?? invalid(hf, 'compress_ratios', '0, 4 or 128', ratio));
+    .map((ratio) => KINDS[show(ratio)] ?? invalid(hf, 'compress_ratios', '0, 4 or 128', ratio));
 }
 
 /** How many positions each layer makes one of; prediction layers attend in their window alone. */
@@ -35,8 +35,7 @@ export function compressionOf(hf: HfConfig): readonly PyValue[] {
     invalid(hf, 'layer_types', 'a kind for each layer', BigInt(found.length));
   const decoder = found.map(
     (kind) =>
-      rates[String(kind)] ??
-      RATES[String(kind)] ??
+      (typeof kind === 'string' ? (rates[kind] ?? RATES[kind]) : undefined) ??
       invalid(hf, 'layer_types', Object.keys(RATES).join(', '), kind),
   );
   return [...decoder, ...Array.from({ length: hf.int('num_nextn_predict_layers') }, () => 0n)];
@@ -59,7 +58,7 @@ function invalid(hf: HfConfig, key: string, expected: string, found: PyValue): n
   const shown = typeof found === 'bigint' ? Number(found) : found;
   throw new NemotronError(
     'SOURCE_CONFIG_INVALID',
-    `${hf.path}: ${key} must be ${expected}, found ${String(shown)}`,
+    `${hf.path}: ${key} must be ${expected}, found ${show(found)}`,
     { facts: { path: hf.path, key, expected, found: shown } },
   );
 }

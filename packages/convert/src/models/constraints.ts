@@ -1,4 +1,5 @@
 import { isPyMap, NemotronError } from '@nemotron-convert/core';
+import { show } from './hf-config.js';
 import type { Fields } from './provider.js';
 import { number as count, FieldError } from './provider-fields.js';
 import type { Target } from './target.js';
@@ -127,7 +128,7 @@ function compression(fields: Fields): string | null {
   if (fields['experimental_attention_variant'] !== 'dsv4_hybrid') return null;
   const ratios = fields['csa_compress_ratios'];
   const odd = Array.isArray(ratios) ? ratios.find((ratio) => ![0n, 4n, 128n].includes(ratio)) : undefined;
-  if (odd !== undefined) return `csa_compress_ratios are 0, 4 or 128, found ${String(odd)}`;
+  if (odd !== undefined) return `csa_compress_ratios are 0, 4 or 128, found ${show(odd)}`;
   const outputs = count(fields, 'num_attention_heads') * count(fields, 'v_head_dim');
   return outputs % count(fields, 'o_groups') === 0
     ? null

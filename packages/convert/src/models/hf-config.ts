@@ -41,6 +41,12 @@ export class HfConfig {
     return Number(value);
   }
 
+  fraction(key: string): number {
+    const value = this.number(key);
+    if (!(value >= 0 && value <= 1)) throw this.#wrong(key, 'a number from 0 to 1');
+    return value;
+  }
+
   numbers(key: string): readonly number[] {
     return this.list(key).map((value) => {
       if (typeof value !== 'bigint' && typeof value !== 'number') throw this.#wrong(key, 'a list of numbers');

@@ -12,6 +12,14 @@ test('reads the block of float8 weights', () => {
   ]);
 });
 
+test('guesses no block', () => {
+  for (const weight_block_size of [[64n], [0n, 128n], ['x', 128n], [{}, 128n], '8x', true]) {
+    expect(() => readQuantization('/m', method('fp8', { weight_block_size }), none)).toThrow(
+      /must be two positive integers/,
+    );
+  }
+});
+
 test('refuses packed weights and names the bfloat16 release', () => {
   const dir = '/hub/models--nvidia--NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4/snapshots/0';
   expect(() => readQuantization(dir, method('modelopt', { quant_algo: 'NVFP4' }), none)).toThrow(

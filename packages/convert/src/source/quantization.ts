@@ -1,5 +1,6 @@
 import { basename, sep } from 'node:path';
 import { isPyMap, NemotronError, type PyMap, type PyValue } from '@nemotron-convert/core';
+import { show } from '../models/hf-config.js';
 import type { SourceTensor } from './tensor.js';
 
 /** Rows and columns that share a scale where config.json does not say. */
@@ -40,12 +41,26 @@ function isInt4(weights: PyMap): boolean {
   return weights['num_bits'] === 4n && weights['type'] === 'int' && weights['symmetric'] !== false;
 }
 
-/** The extents of a block, as either kind of configuration spells them. */
-function blockOf(given: PyMap): readonly [number, number] {
+/** The extents of a block, as either kind of configuration spells them. Throws SOURCE_CONFIG_INVALID for others. */
+function blockOf(given: PyMap, dir: string): readonly [number, number] {
   const block: PyValue = given['weight_block_size'] ?? groups(given)[0]?.['block_structure'] ?? null;
-  const sizes = typeof block === 'string' ? block.split('x') : Array.isArray(block) ? block : [];
+  if (block === null) return DEFAULT_BLOCK;
+  const sizes = typeof block === 'string' ? block.split('x') : Array.isArray(block) ? block.map(show) : [];
   const [rows = 0, columns = 0] = sizes.map(Number);
-  return sizes.length === 2 && rows > 0 && columns > 0 ? [rows, columns] : DEFAULT_BLOCK;
+  if (
+    sizes.length === 2 &&
+    Number.isSafeInteger(rows) &&
+    Number.isSafeInteger(columns) &&
+    rows > 0 &&
+    columns > 0
+  )
+    return [rows, columns];
+  const expected = 'two positive integers';
+  throw new NemotronError(
+    'SOURCE_CONFIG_INVALID',
+    `${dir}: the block of quantization_config must be ${expected}, found ${show(block)}`,
+    { facts: { path: dir, key: 'weight_block_size', expected, found: show(block) } },
+  );
 }
 
 /** Tensor names that only a packed or calibrated checkpoint has, with the method that writes them. */
@@ -76,7 +91,7 @@ export function readQuantization(
     const method = methodOf(given);
     const reads = Object.hasOwn(READABLE, method) ? READABLE[method] : undefined;
     if (reads?.(given) !== true) refuse(dir, config, method, label(given, method));
-    return { block: blockOf(given) };
+    return { block: blockOf(given, dir) };
   }
   for (const name of tensors.keys()) {
     const sign = SIGNS.find(([pattern]) => pattern.test(name));

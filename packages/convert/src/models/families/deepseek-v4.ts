@@ -77,9 +77,8 @@ function rotary(hf: HfConfig, whole: HfConfig): Fields {
 function fields(hf: HfConfig, { whole }: WholeModel): Fields {
   const size = hf.positive('head_dim');
   const rotated = hf.has('qk_rope_head_dim') ? hf.int('qk_rope_head_dim') / size : 64 / 512;
-  const rotatedSize = Math.trunc(
-    size * (hf.has('partial_rotary_factor') ? hf.number('partial_rotary_factor') : rotated),
-  );
+  const share = hf.has('partial_rotary_factor') ? hf.fraction('partial_rotary_factor') : rotated;
+  const rotatedSize = Math.trunc(size * share);
   return {
     v_head_dim: BigInt(size),
     qk_pos_emb_head_dim: BigInt(rotatedSize),
