@@ -74,6 +74,7 @@ async function chooseVersion(
 ): Promise<{ target: Target; exported: Exported }> {
   // Throws where no version can build the model.
   const oldest = chooseTarget(family, 'auto', reference.config);
+  checkCounts(reference.config, reference.configPath, source.plan.keys);
   const candidates = new Set<Target>([await writtenFor(source.dir), oldest, ...TARGETS]);
   let best: { target: Target; exported: Exported; count: number } | undefined;
   let refusal: unknown;
@@ -106,7 +107,6 @@ async function collectFor(
   const spellings = spellingsOf(family);
   const spelled = reference.shards === null ? null : namesByRow(reference.shards.fileOf, spellings);
   const tensors = unpacked(respelled(reference.tensors, spellings));
-  checkCounts(reference.config, reference.configPath, source.plan.keys);
   const described = describe(
     family,
     target,
