@@ -7,12 +7,11 @@ import { leading } from './leading.js';
 import { minusOne } from './minus-one.js';
 import { mxfp4, mxfp4Alternating } from './mxfp4.js';
 import { ones } from './ones.js';
+import { firstRow, firstThird, lastThird, secondRow, secondThird } from './part.js';
 import { qkv, qkvGated, qkvJoined, qkvQueries } from './qkv.js';
-import { firstRow, secondRow } from './rows-of-two.js';
 import { squeezed } from './squeezed.js';
 import { alternating, alternatingTransposed, stacked, stackedGated, stackedTransposed } from './stacked.js';
 import { swapped } from './swapped.js';
-import { firstThird, lastThird, secondThird } from './thirds.js';
 import { transposed } from './transposed.js';
 
 /** The closed set of transforms, by the key of their origin form. */
