@@ -1,4 +1,4 @@
-import { NemotronError, type PyMap, type PyValue } from '@nemotron-convert/core';
+import type { PyMap, PyValue } from '@nemotron-convert/core';
 import { type HfConfig, show } from './hf-config.js';
 
 const SLIDING = 'sliding_attention';
@@ -18,7 +18,11 @@ function kinds(hf: HfConfig): readonly PyValue[] {
   return hf
     .list('compress_ratios')
     .slice(0, layers)
-    .map((ratio) => KINDS[show(ratio)] ?? invalid(hf, 'compress_ratios', '0, 4 or 128', ratio));
+    .map((ratio) => {
+      const kind = KINDS[show(ratio)];
+      if (kind === undefined) throw hf.wrong('compress_ratios', '0, 4 or 128', ratio);
+      return kind;
+    });
 }
 
 /** How many positions each layer makes one of; prediction layers attend in their window alone. */
@@ -32,12 +36,13 @@ export function compressionOf(hf: HfConfig): readonly PyValue[] {
   };
   const found = kinds(hf);
   if (found.length < hf.int('num_hidden_layers'))
-    invalid(hf, 'layer_types', 'a kind for each layer', BigInt(found.length));
-  const decoder = found.map(
-    (kind) =>
-      (typeof kind === 'string' ? (rates[kind] ?? RATES[kind]) : undefined) ??
-      invalid(hf, 'layer_types', Object.keys(RATES).join(', '), kind),
-  );
+    throw hf.wrong('layer_types', 'a kind for each layer', BigInt(found.length));
+  const decoder = found.map((kind) => {
+    const rate = typeof kind === 'string' ? (rates[kind] ?? RATES[kind]) : undefined;
+    if (rate === undefined || rate === null)
+      throw hf.wrong('layer_types', Object.keys(RATES).join(', '), kind);
+    return rate;
+  });
   return [...decoder, ...Array.from({ length: hf.int('num_nextn_predict_layers') }, () => 0n)];
 }
 
@@ -50,15 +55,6 @@ export function hashRoutedLayers(hf: HfConfig): bigint {
   const first = types.findIndex((type) => type !== HASHED);
   const count = first < 0 ? types.length : first;
   if (types.slice(count).includes(HASHED))
-    invalid(hf, 'mlp_layer_types', `${HASHED} in the first layers only`, HASHED);
+    throw hf.wrong('mlp_layer_types', `${HASHED} in the first layers only`, HASHED);
   return BigInt(count);
-}
-
-function invalid(hf: HfConfig, key: string, expected: string, found: PyValue): never {
-  const shown = typeof found === 'bigint' ? Number(found) : found;
-  throw new NemotronError(
-    'SOURCE_CONFIG_INVALID',
-    `${hf.path}: ${key} must be ${expected}, found ${show(found)}`,
-    { facts: { path: hf.path, key, expected, found: shown } },
-  );
 }

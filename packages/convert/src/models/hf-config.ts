@@ -19,7 +19,7 @@ export class HfConfig {
   int(key: string): number {
     const value = this.get(key);
     if (typeof value !== 'bigint' || value < 0n || value > 2n ** 53n)
-      throw this.#wrong(key, 'a non-negative integer');
+      throw this.wrong(key, 'a non-negative integer');
     return Number(value);
   }
 
@@ -31,45 +31,45 @@ export class HfConfig {
   /** An integer to divide by. */
   positive(key: string): number {
     const value = this.int(key);
-    if (value === 0) throw this.#wrong(key, 'a positive integer');
+    if (value === 0) throw this.wrong(key, 'a positive integer');
     return value;
   }
 
   number(key: string): number {
     const value = this.get(key);
-    if (typeof value !== 'bigint' && typeof value !== 'number') throw this.#wrong(key, 'a number');
+    if (typeof value !== 'bigint' && typeof value !== 'number') throw this.wrong(key, 'a number');
     return Number(value);
   }
 
   fraction(key: string): number {
     const value = this.number(key);
-    if (!(value >= 0 && value <= 1)) throw this.#wrong(key, 'a number from 0 to 1');
+    if (!(value >= 0 && value <= 1)) throw this.wrong(key, 'a number from 0 to 1');
     return value;
   }
 
   numbers(key: string): readonly number[] {
     return this.list(key).map((value) => {
-      if (typeof value !== 'bigint' && typeof value !== 'number') throw this.#wrong(key, 'a list of numbers');
+      if (typeof value !== 'bigint' && typeof value !== 'number') throw this.wrong(key, 'a list of numbers');
       return Number(value);
     });
   }
 
   string(key: string): string {
     const value = this.get(key);
-    if (typeof value !== 'string') throw this.#wrong(key, 'a string');
+    if (typeof value !== 'string') throw this.wrong(key, 'a string');
     return value;
   }
 
   list(key: string): readonly PyValue[] {
     const value = this.get(key);
-    if (!Array.isArray(value)) throw this.#wrong(key, 'a list');
+    if (!Array.isArray(value)) throw this.wrong(key, 'a list');
     return value as readonly PyValue[];
   }
 
   map(key: string): PyMap | null {
     const value = this.get(key);
     if (value === null) return null;
-    if (!isPyMap(value)) throw this.#wrong(key, 'a map');
+    if (!isPyMap(value)) throw this.wrong(key, 'a map');
     return value;
   }
 
@@ -84,8 +84,10 @@ export class HfConfig {
     return Array.isArray(value) ? value.length > 0 : value !== 0n && Boolean(value);
   }
 
-  #wrong(key: string, expected: string): NemotronError {
-    const found = this.has(key) ? show(this.get(key)) : 'nothing';
+  /** The error of a key whose value is another than expected; `value` where it is a part of the key's, or counts it. */
+  wrong(key: string, expected: string, value?: PyValue): NemotronError {
+    const own = this.has(key) ? show(this.get(key)) : 'nothing';
+    const found = value === undefined ? own : show(value);
     return new NemotronError(
       'SOURCE_CONFIG_INVALID',
       `${this.path}: ${key} must be ${expected}, found ${found}`,
