@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -100,3 +100,27 @@ describe('a conversion killed at a call that changes files', () => {
     MOST * 10_000,
   );
 });
+
+test(
+  'a conversion that another one overtakes is told that its target is there, whenever it is overtaken',
+  async () => {
+    const ready = `${target}.ready`;
+    await run();
+    renameSync(target, ready);
+    let moment = 1;
+    for (; moment < MOST; moment += STRIDE) {
+      const overtake = `rm -rf ${target} ${partial} && cp -r ${ready} ${target}`;
+      const { exit, stderr } = await run(atCall(`${moment} before`, overtake));
+      expect(hashTree(target), `call ${moment}`).toEqual(want);
+      expect(existsSync(partial), `call ${moment}`).toBe(false);
+      // It had published, or there was nothing left of it to overtake.
+      if (exit === 0) break;
+      expect([moment, exit, stderr]).toEqual([moment, 4, expect.stringContaining('error[E0401]')]);
+      clear();
+    }
+    expect(moment).toBeGreaterThan(STRIDE);
+    expect(moment).toBeLessThan(MOST);
+    rmSync(ready, { recursive: true });
+  },
+  MOST * 10_000,
+);

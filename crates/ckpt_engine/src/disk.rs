@@ -1,5 +1,6 @@
 //! The file calls that a run makes, behind a trait: a test puts a full or failing disk in their place.
 
+use crate::Error;
 use crate::share::{Run, Sharing, share};
 use ckpt_safetensors::{SourceFile, SystemFile};
 use std::fs::{self, File, OpenOptions};
@@ -32,9 +33,21 @@ pub trait Disk: Sync {
     fn create(&self, path: &Path, mode: WriteMode) -> io::Result<Box<dyn TargetFile>>;
     /// Opens a file to go on writing it; also tells its length.
     fn reopen(&self, path: &Path, mode: WriteMode) -> io::Result<(Box<dyn TargetFile>, u64)>;
+    /// Creates a folder unless it is there; not with its parents.
     fn create_folder(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a folder last.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
+}
+
+/// Creates the folders that a file lies in, below a root that is there. A root that somebody has removed is not made anew:
+/// nobody would know whose the part was that came back.
+pub fn create_folders(disk: &dyn Disk, root: &Path, path: &str) -> Result<(), Error> {
+    let folders: Vec<&Path> = Path::new(path).ancestors().skip(1).collect();
+    for folder in folders.iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
+        let folder = root.join(folder);
+        disk.create_folder(&folder).map_err(|source| Error::write(&folder, source))?;
+    }
+    Ok(())
 }
 
 pub trait TargetFile: Send + Sync {
@@ -77,7 +90,10 @@ impl Disk for SystemDisk {
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        fs::create_dir(path).or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Ok(()),
+            _ => Err(error),
+        })
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {

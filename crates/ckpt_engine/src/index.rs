@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::check::Checked;
-use crate::disk::{Disk, WriteMode};
+use crate::disk::{Disk, WriteMode, create_folders};
 use crate::layout::Layout;
 use crate::plan::{Item, MetadataFile};
 use ckpt_torch_dist::{Chunk, Metadata, StorageEntry, TensorEntry, save_object, write_metadata};
@@ -85,10 +85,8 @@ pub fn write_index(
 }
 
 fn write_whole(disk: &dyn Disk, root: &Path, sync: bool, path: &str, bytes: &[u8]) -> Result<(), Error> {
+    create_folders(disk, root, path)?;
     let path = root.join(path);
-    if let Some(parent) = path.parent() {
-        disk.create_folder(parent).map_err(|source| Error::write(parent, source))?;
-    }
     let io = |source| Error::write(&path, source);
     let file = disk.create(&path, WriteMode::Buffered).map_err(io)?;
     let mut done = 0;

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::budget::{Buffers, buffers, segment_size};
 use crate::check::{Checked, check};
-use crate::disk::{Disk, SystemDisk, WriteMode};
+use crate::disk::{Disk, SystemDisk, WriteMode, create_folders};
 use crate::gpu::{Choice, Compute, Gpus};
 use crate::index::write_index;
 use crate::journal::{Journal, Resumed};
@@ -273,9 +273,7 @@ fn open_target(
         return Writer::reopen(disk, &path, file.bytes, options.write_mode)
             .ok_or_else(|| Error::write(&path, std::io::ErrorKind::NotFound));
     }
-    if let Some(parent) = path.parent() {
-        disk.create_folder(parent).map_err(|source| Error::write(parent, source))?;
-    }
+    create_folders(disk, &options.root, &file.path)?;
     Writer::create(disk, &path, file.bytes, options.write_mode)
 }
 

@@ -1,7 +1,8 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NemotronError } from '@nemotron-convert/core';
 import { readdir } from '../file-calls.js';
+import { makeFolder } from './disk.js';
 import { Lock } from './lock.js';
 import { readIfThere, replaceWhole, UNFINISHED } from './whole-file.js';
 
@@ -40,10 +41,7 @@ export async function claim(work: string, wanted: Claim): Promise<boolean> {
   const lock = await Lock.whenFree(join(work, CLAIM_LOCK), wanted.signal);
   try {
     const resumed = await claimLocked(work, wanted);
-    // Not with its parents: where somebody has removed the work directory, one without a mark would be left.
-    await mkdir(join(work, CHECKPOINT)).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'EEXIST') throw cause;
-    });
+    await makeFolder(join(work, CHECKPOINT));
     return resumed;
   } finally {
     await lock.release();

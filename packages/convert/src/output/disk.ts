@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { type ErrorCode, NemotronError } from '@nemotron-convert/core';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -21,6 +21,16 @@ export async function onDisk<T>(path: string, action: () => Promise<T>): Promise
     const { code = '', message } = cause as NodeJS.ErrnoException;
     throw new NemotronError(CODES[code] ?? 'WRITE_FAILED', message, { facts: { path, system: code }, cause });
   }
+}
+
+/**
+ * Makes a directory unless it is there. Not with its parents: where somebody has removed a work directory, nobody would
+ * know whose the part was that came back.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EEXIST') throw cause;
+  });
 }
 
 /** Waits until a file, or a directory's entries, are on the disk. */

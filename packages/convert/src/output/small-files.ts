@@ -1,9 +1,9 @@
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { type LoadedPlan, syncPaths, writeIndex } from '@nemotron-convert/native';
 import { stat } from '../file-calls.js';
 import type { Plan } from '../plan/types.js';
-import { onDisk } from './disk.js';
+import { makeFolder, onDisk } from './disk.js';
 
 /** The files of a checkpoint beside its data: written without waiting for the disk, then synced at once. */
 export class SmallFiles {
@@ -58,11 +58,18 @@ export class SmallFiles {
     const folders = new Set([this.root]);
     const files = [...this.#data, ...this.#written];
     for (const file of files) {
-      for (let at = dirname(file); at !== this.root; at = dirname(at)) folders.add(at);
+      for (const folder of this.#folders(file)) folders.add(folder);
     }
     await syncPaths(files, folders);
     this.#data.clear();
     this.#written.clear();
+  }
+
+  /** The directories below the root that a file lies in, from the outermost on. */
+  #folders(full: string): string[] {
+    const folders: string[] = [];
+    for (let at = dirname(full); at !== this.root; at = dirname(at)) folders.unshift(at);
+    return folders;
   }
 
   async #place(path: string, write: (full: string) => Promise<void>): Promise<void> {
@@ -72,9 +79,7 @@ export class SmallFiles {
         await write(full);
       } catch (cause) {
         if (codeOf(cause) !== 'ENOENT') throw cause;
-        // The root is never made anew: where it is gone, so is the rest of the checkpoint.
-        await stat(this.root);
-        await mkdir(dirname(full), { recursive: true });
+        for (const folder of this.#folders(full)) await makeFolder(folder);
         await write(full);
       }
     });

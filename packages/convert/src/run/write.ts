@@ -86,7 +86,16 @@ const NOTHING: Written = {
  */
 export async function writeCheckpoint(writing: Writing, context: Context): Promise<Written> {
   const { options, isPublished } = writing;
-  if (options.ranks === null) return work(writing, context);
+  if (options.ranks === null) {
+    try {
+      return await work(writing, context);
+    } catch (error) {
+      // Who publishes clears the work directory away, from under one that comes at that moment too.
+      if (error instanceof NemotronError && error.code === 'WRITE_FAILED')
+        await refuseContent(writing.target);
+      throw error;
+    }
+  }
   // No work is left, and no failure counts, once the other ranks have published the checkpoint.
   if (await isPublished()) return NOTHING;
   try {
@@ -110,6 +119,7 @@ async function work(writing: Writing, context: Context): Promise<Written> {
   const { fresh, ranks } = options;
   const { signal } = context;
   const staging = await Staging.open(target, { digest, fresh, ranks, isPublished, signal });
+  if (ranks === null) await requireUnpublished(staging, target);
   try {
     await requireSpace(staging, staging.resumed ? 0 : bytes, download);
     emit({ kind: 'phase', phase: 'convert' });
@@ -152,6 +162,17 @@ async function work(writing: Writing, context: Context): Promise<Written> {
     return { published, phases, ...io, threads, compute, computeReason, readMode, writeMode };
   } catch (error) {
     await staging.release();
+    throw error;
+  }
+}
+
+/** Somebody may have published between the first look at the target and the taking of the work directory. */
+async function requireUnpublished(staging: Staging, target: string): Promise<void> {
+  try {
+    await refuseContent(target);
+  } catch (error) {
+    // What cannot be cleared away now, another run settles.
+    await (staging.resumed ? staging.release() : staging.discard()).catch(() => undefined);
     throw error;
   }
 }
