@@ -170,7 +170,7 @@ describe('looking at conversions', () => {
     const path = join(dir, 'unfinished');
     const words = [`hf_model_id=${source}`, `megatron_path=${path}`];
     const died = await nemotron(['steps', 'run', 'hf_to_megatron', ...words], {
-      env: atCall('copyFile:1 before'),
+      env: atCall('writeSmallFiles:1 before'),
     });
     expect(died.signal).toBe('SIGKILL');
     expect((await nemotron(['plan', ...words])).stdout).toMatch(/^unfinished .* the same command goes on$/m);

@@ -17,4 +17,4 @@ pub use error::Failure;
 pub use headers::inspect;
 pub use options::ExecuteOptions;
 pub use plans::{can_clone_into, index_plan, load_plan, plan_buffers, plan_files, run_plan};
-pub use small_files::{hash_whole_files, sync_all_of};
+pub use small_files::{SmallFile, hash_whole_files, sync_all_of, write_small_files};

@@ -55,7 +55,7 @@ pub use run::{
     Control, JournalOptions, Options, Prepared, Progress, Report, execute, execute_on, index, index_on,
 };
 pub use share::{Sharing, can_clone};
-pub use small_files::{FileHash, hash_files};
+pub use small_files::{Content, FileHash, hash_files, write_files};
 pub use stats::{FloatStats, Stats, source_tensor_stats, tensor_stats};
 pub use verify::{Depth, Findings, verify_against, verify_structure};
 pub use verify_files::verify_files;

@@ -1,7 +1,7 @@
 //! The calls that cross the border.
 
 use crate::settle::{on_thread, settle, stopped_by};
-use ckpt_calls::{ExecuteOptions, Prepared};
+use ckpt_calls::{ExecuteOptions, Prepared, SmallFile};
 use napi::bindgen_prelude::{AbortSignal, Buffer, Env, External, Object};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
@@ -60,6 +60,12 @@ pub fn index_plan<'env>(
 #[napi(ts_return_type = "Promise<string>")]
 pub fn hash_whole_files(env: &Env, paths: Vec<String>) -> napi::Result<Object<'_>> {
     on_thread(env, move || ckpt_calls::hash_whole_files(&paths))
+}
+
+/// Writes files below a root, given as JSON; they may not be on the disk yet.
+#[napi(ts_return_type = "Promise<string>")]
+pub fn write_small_files(env: &Env, root: String, files: String) -> napi::Result<Object<'_>> {
+    on_thread(env, move || ckpt_calls::write_small_files(&root, SmallFile::parse(&files)?))
 }
 
 /// Waits until files, and then the names in folders, are on the disk.

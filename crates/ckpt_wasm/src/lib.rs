@@ -106,6 +106,7 @@ impl State {
             }
             Request::IndexPlan { plan, root, sync } => ckpt_calls::index_plan(self.plan(plan)?, &root, sync),
             Request::HashWholeFiles { paths } => ckpt_calls::hash_whole_files(&paths),
+            Request::WriteSmallFiles { root, files } => ckpt_calls::write_small_files(&root, files),
             Request::SyncAllOf { files, folders } => ckpt_calls::sync_all_of(&files, &folders),
             Request::RunPlan { plan, options } => {
                 ckpt_calls::run_plan(self.plan(plan)?, options, &STOP, &mut tell)

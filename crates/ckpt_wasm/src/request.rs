@@ -1,6 +1,6 @@
 //! What the host asks: one JSON object on the first line of a request.
 
-use ckpt_calls::ExecuteOptions;
+use ckpt_calls::{ExecuteOptions, SmallFile};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -30,6 +30,10 @@ pub enum Request {
     },
     HashWholeFiles {
         paths: Vec<String>,
+    },
+    WriteSmallFiles {
+        root: String,
+        files: Vec<SmallFile>,
     },
     SyncAllOf {
         files: Vec<String>,

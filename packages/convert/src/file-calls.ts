@@ -1,5 +1,4 @@
 import {
-  lstatSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -46,10 +45,6 @@ function call<Words extends unknown[], Result>(
   };
 }
 
-export const lstat = call<[path: string], Stats>(
-  (path) => lstatSync(path),
-  (path) => apart.lstat(path),
-);
 export const readdir = call<[path: string], string[]>(
   (path) => readdirSync(path),
   (path) => apart.readdir(path),

@@ -13,6 +13,9 @@ export interface BindingPlan {
   readonly [held]: 'plan';
 }
 
+/** A file to write: its path below a root, with a text or with what another file holds. */
+export type SmallFile = { readonly path: string } & ({ readonly text: string } | { readonly copyOf: string });
+
 /** The calls of an engine; JSON strings come back, but for handles of plans. */
 export interface Binding {
   readonly engine: 'native' | 'wasm';
@@ -29,6 +32,7 @@ export interface Binding {
   ): Promise<string>;
   indexPlan(plan: BindingPlan, root: string, sync: boolean): Promise<string>;
   hashWholeFiles(paths: string[]): Promise<string>;
+  writeSmallFiles(root: string, files: readonly SmallFile[]): Promise<string>;
   syncAllOf(files: string[], folders: string[]): Promise<string>;
   verifyCheckpoint(
     dir: string,
@@ -123,8 +127,9 @@ function fallback(why: string): Binding {
   return wasmBinding(WASM_FILE);
 }
 
-/** What the native addon exports: as above, with options as JSON. */
-interface Addon extends Omit<Binding, 'engine' | 'runPlan'> {
+/** What the native addon exports: as above, with options and files as JSON. */
+interface Addon extends Omit<Binding, 'engine' | 'runPlan' | 'writeSmallFiles'> {
+  writeSmallFiles(root: string, files: string): Promise<string>;
   runPlan(
     plan: BindingPlan,
     options: string,
@@ -142,6 +147,7 @@ export function loadBinding(load: () => unknown): Binding {
       engine: 'native',
       loadPlan: ({ buffer, byteOffset, byteLength }) =>
         addon.loadPlan(Buffer.from(buffer, byteOffset, byteLength)),
+      writeSmallFiles: (root, files) => addon.writeSmallFiles(root, JSON.stringify(files)),
       runPlan: (plan, options, ...watch) => addon.runPlan(plan, JSON.stringify(options), ...watch),
     };
   } catch (cause) {

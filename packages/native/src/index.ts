@@ -3,7 +3,7 @@ import type { ExecuteOptions } from './execute-options.js';
 import { settled, throwIfStopped } from './failure.js';
 import type { LoadedPlan, PlannedFiles } from './plan.js';
 
-export { ENGINE_CHANNEL, type EngineChoice, type EngineEvent, useEngine } from './binding.js';
+export { ENGINE_CHANNEL, type EngineChoice, type EngineEvent, type SmallFile, useEngine } from './binding.js';
 export {
   beyondBfloat16,
   type CheckpointContent,
@@ -32,7 +32,7 @@ export {
   planBuffers,
 } from './plan.js';
 export { inspectSafetensors, type SafetensorsFile, type TensorInfo } from './safetensors.js';
-export { type FileHash, hashFiles, syncPaths } from './small-files.js';
+export { type FileHash, hashFiles, syncPaths, writeFiles } from './small-files.js';
 
 export interface Progress {
   /** Payload bytes. */

@@ -1,10 +1,10 @@
-import { rm } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NemotronError } from '@nemotron-convert/core';
 import { readdir } from '../file-calls.js';
 import { makeFolder } from './disk.js';
 import { Lock } from './lock.js';
-import { readIfThere, replaceWhole, UNFINISHED } from './whole-file.js';
+import { readIfThere, removeIfThere, replaceWhole, UNFINISHED } from './whole-file.js';
 
 /** Names the conversion that a work directory belongs to. */
 export const MARK = 'conversion-id';
@@ -81,8 +81,8 @@ async function restart(
   // Who publishes took the set for complete with this rank's old mark in it: it is published soon, and this fails.
   const lock = await Lock.whenFree(join(work, PUBLISH_LOCK), signal);
   try {
-    await rm(join(work, `done${suffix}`), { force: true });
-    if (fresh) await rm(join(work, `journal${suffix}`), { force: true });
+    await removeIfThere(join(work, `done${suffix}`));
+    if (fresh) await removeIfThere(join(work, `journal${suffix}`));
   } finally {
     await lock.release();
   }
@@ -108,11 +108,17 @@ export async function isLeftOf(work: string, digest: string): Promise<boolean> {
   return entries?.every(isTransient) ?? false;
 }
 
-/** Removes all of it. The mark goes last but for the locks: killed on the way, the directory is still known as ours. */
+/**
+ * Removes all of it, unless somebody comes when its locks are gone. The mark goes last but for the locks: killed on the way,
+ * the directory is still known as ours.
+ */
 export async function removeWork(work: string): Promise<void> {
   await clear(work);
-  await rm(join(work, MARK), { force: true });
-  await rm(work, { recursive: true, force: true });
+  await removeIfThere(join(work, MARK));
+  for (const name of await readdir(work)) await removeIfThere(join(work, name));
+  await rmdir(work).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOTEMPTY' && cause.code !== 'EEXIST') throw cause;
+  });
 }
 
 function mismatch(work: string, expected: string, found: string): NemotronError {

@@ -1,9 +1,9 @@
-import { link, rename, rm, writeFile } from 'node:fs/promises';
+import { link, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NemotronError } from '@nemotron-convert/core';
 import { readText, stat } from '../file-calls.js';
-import { createWhole, readIfThere, unfinishedName } from './whole-file.js';
+import { createWhole, readIfThere, removeIfThere, unfinishedName } from './whole-file.js';
 
 const BEAT_MS = 5_000;
 /** A lock that no beat has touched for this long belongs to a process that is gone. */
@@ -83,7 +83,7 @@ export class Lock {
 
   async release(): Promise<void> {
     clearInterval(this.#beat);
-    if (await this.isHeld().catch(() => true)) await rm(this.#path, { force: true });
+    if (await this.isHeld().catch(() => true)) await removeIfThere(this.#path);
   }
 
   /** Written, not only stamped: the time is then that of the file's server, as is the time it is compared with. */
@@ -105,7 +105,7 @@ async function evict(path: string, dead: string): Promise<void> {
     throw cause;
   }
   if ((await readText(aside)) !== dead) await putBack(aside, path);
-  await rm(aside, { force: true });
+  await removeIfThere(aside);
 }
 
 async function putBack(aside: string, path: string): Promise<void> {
@@ -156,7 +156,7 @@ async function ageMs(path: string): Promise<number> {
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
     return now - mtimeMs;
   } finally {
-    await rm(probe, { force: true });
+    await removeIfThere(probe);
   }
 }
 

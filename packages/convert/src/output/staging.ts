@@ -107,12 +107,17 @@ export class Staging {
     );
   }
 
-  writeText(path: string, text: string): Promise<void> {
-    return this.#files.writeText(path, text);
+  /** Puts a small file into the checkpoint; it is there after `writeSmallFiles`. */
+  putText(path: string, text: string): void {
+    this.#files.putText(path, text);
   }
 
-  copyIn(from: string, path: string): Promise<void> {
-    return this.#files.copyIn(from, path);
+  putCopy(copyOf: string, path: string): void {
+    this.#files.putCopy(copyOf, path);
+  }
+
+  writeSmallFiles(): Promise<void> {
+    return this.#files.write();
   }
 
   /** Has data files, which the engine did not wait for, synced before they are published. */

@@ -1,6 +1,6 @@
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { NemotronError } from '@nemotron-convert/core';
-import { lstat, readdir, realpath } from '../file-calls.js';
+import { readdir, realpath } from '../file-calls.js';
 
 /**
  * Checks where the checkpoint is to go: neither inside the source nor around it, through links too. Returns the
@@ -57,14 +57,13 @@ async function realTarget(path: string): Promise<string> {
   } catch (cause) {
     const parent = dirname(path);
     if (parent === path) return path;
-    // A dangling link resolves through its directory; the link itself is refused when the target is created.
-    await lstat(path).catch(() => null);
     if ((cause as NodeJS.ErrnoException).code === 'ENOTDIR') {
       throw new NemotronError('TARGET_NOT_DIRECTORY', `a parent of ${path} is not a directory`, {
         facts: { path },
         cause,
       });
     }
+    // A dangling link resolves through its directory; the link itself is refused when the target is created.
     return join(await realTarget(parent), basename(path));
   }
 }

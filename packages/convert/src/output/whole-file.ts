@@ -1,4 +1,4 @@
-import { link, open, rename, rm, writeFile } from 'node:fs/promises';
+import { link, open, rename, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { readText, stat } from '../file-calls.js';
 
@@ -41,7 +41,7 @@ export async function createWhole(path: string, text: string): Promise<boolean> 
     }
     return await createExclusive(path, text);
   } finally {
-    await rm(unfinished, { force: true });
+    await removeIfThere(unfinished);
   }
 }
 
@@ -59,6 +59,15 @@ export async function readIfThere(path: string): Promise<string | null> {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw cause;
+  }
+}
+
+/** Removes a file, unless somebody has. */
+export async function removeIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
   }
 }
 

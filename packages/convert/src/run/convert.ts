@@ -14,7 +14,7 @@ import { requireUnchanged } from '../source/unchanged.js';
 import type { Lease } from './engine-budget.js';
 import { type Prepared, prepare } from './prepare.js';
 import { type ModelReport, modelReport } from './report.js';
-import { writeProvenance, writeSideFiles } from './side-files.js';
+import { putProvenance, putSideFiles } from './side-files.js';
 import { writeCheckpoint } from './write.js';
 import { chooseZeroCopy } from './zero-copy.js';
 
@@ -76,9 +76,8 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
       complete: async (staging) => {
         // Files of the Hub are known by what is in them, and may be gone by now.
         if (source.weights === undefined) await requireUnchanged(source);
-        await writeSideFiles(staging, source, prepared, resolved, target);
+        putSideFiles(staging, source, prepared, resolved, target);
         await staging.writeIndex(plan, prepared.plan);
-        await staging.writeText('latest_checkpointed_iteration.txt', '0');
       },
       // The CRCs of the payloads were summed on their way to the disk; reading them back is what `full` is for.
       check: (staging) =>
@@ -92,7 +91,7 @@ export async function convert(options: ConvertOptions, context: Context = {}): P
             }),
       record: (staging, verifySeconds) => {
         const facts = { digest, started, verifySeconds };
-        return writeProvenance(staging, source, prepared, resolved, facts, context.signal);
+        return putProvenance(staging, source, prepared, resolved, facts, context.signal);
       },
       isPublished: () => isPublished(target, digest),
     },

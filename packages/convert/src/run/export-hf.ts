@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { verifyFiles } from '@nemotron-convert/native';
 import { type ExportOptions, resolveExport } from '../export-options.js';
-import { writeSideFiles } from '../output/hf/side-files.js';
+import { putSideFiles } from '../output/hf/side-files.js';
 import { checkTarget, refuseContent } from '../output/target-path.js';
 import { openMegatron } from '../source/megatron.js';
 import { openReference } from '../source/reference.js';
@@ -50,9 +50,9 @@ export async function exportHf(options: ExportOptions, context: Context = {}): P
       digest,
       target,
       options: resolved,
-      complete: async (staging) => {
-        await writeSideFiles(staging, reference);
-        if (shards.index !== null) await staging.writeText('model.safetensors.index.json', shards.index);
+      complete: (staging) => {
+        putSideFiles(staging, reference);
+        if (shards.index !== null) staging.putText('model.safetensors.index.json', shards.index);
       },
       check: (staging) =>
         verifyFiles(plan, staging.root, {

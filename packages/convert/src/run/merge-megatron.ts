@@ -75,10 +75,10 @@ export async function mergeMegatron(options: MergeLoraOptions, context: Context)
         target,
         options: writeOptions,
         complete: async (staging) => {
-          await copySideFiles(staging, baseDir, iteration);
+          await putSideFiles(staging, baseDir, iteration);
+          staging.putText('latest_checkpointed_iteration.txt', String(Number(iteration.slice(5))));
+          staging.putText(MERGE_RECORD_FILE, mergeRecord({ ...record, changed }));
           await staging.writeIndex(loaded, plan);
-          await staging.writeText('latest_checkpointed_iteration.txt', String(Number(iteration.slice(5))));
-          await staging.writeText(MERGE_RECORD_FILE, mergeRecord({ ...record, changed }));
         },
         check: (staging) =>
           verifyCheckpoint(join(staging.root, iteration), {
@@ -165,19 +165,18 @@ async function readHex(path: string, position: number, length: number): Promise<
 }
 
 /** Everything of an iteration directory but the data, its index and the parts that belong to the whole checkpoint. */
-async function copySideFiles(staging: Staging, dir: string, iteration: string): Promise<void> {
+async function putSideFiles(staging: Staging, dir: string, iteration: string): Promise<void> {
   const copy = async (from: string, to: string): Promise<void> => {
     for (const entry of await readdir(from, { withFileTypes: true })) {
       const [source, place] = [join(from, entry.name), `${to}/${entry.name}`];
       if (entry.isDirectory()) await copy(source, place);
-      else if (entry.name !== '.metadata' && !entry.name.endsWith('.distcp'))
-        await staging.copyIn(source, place);
+      else if (entry.name !== '.metadata' && !entry.name.endsWith('.distcp')) staging.putCopy(source, place);
     }
   };
   await copy(dir, iteration);
   const root = dirname(dir);
   const names = await readdir(root);
   for (const name of ['latest_train_state.pt', 'run_config.yaml']) {
-    if (names.includes(name)) await staging.copyIn(join(root, name), name);
+    if (names.includes(name)) staging.putCopy(join(root, name), name);
   }
 }

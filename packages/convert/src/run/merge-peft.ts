@@ -8,7 +8,7 @@ import { ADAPTER_CONFIG, findAdapter } from '../adapter/find.js';
 import { readAdapterWeights } from '../adapter/weights.js';
 import { FAMILIES } from '../models/registry.js';
 import { requiredText, resolveWriteOptions } from '../options.js';
-import { writeMergedFiles } from '../output/hf/merged-files.js';
+import { putMergedFiles } from '../output/hf/merged-files.js';
 import { shardLike } from '../output/hf/shards.js';
 import { checkTarget, refuseContent } from '../output/target-path.js';
 import { conversionDigest, encodePlan } from '../plan/encode.js';
@@ -62,8 +62,8 @@ export async function mergePeft(options: MergeLoraOptions, context: Context): Pr
       complete: async (staging) => {
         const dtype = mainDtype(plan);
         const tokenizer = options.saveTokenizer ?? true;
-        await writeMergedFiles(staging, base, { dtype, untied: applied.untied, tokenizer });
-        if (index !== null) await staging.writeText('model.safetensors.index.json', index);
+        await putMergedFiles(staging, base, { dtype, untied: applied.untied, tokenizer });
+        if (index !== null) staging.putText('model.safetensors.index.json', index);
       },
       check: (staging) =>
         verifyFiles(loaded, staging.root, {

@@ -9,27 +9,28 @@ import { VERSION } from '../version.js';
 import { hashed, hashSource } from './hash-files.js';
 import type { Prepared } from './prepare.js';
 
-/** Everything of a checkpoint that is not written by the engine, but for the tracker and the record. */
-export async function writeSideFiles(
+/** Everything of a checkpoint that no plan has, but for the record. */
+export function putSideFiles(
   staging: Staging,
   source: Source,
   prepared: Prepared,
   options: ResolvedOptions,
   targetPath: string,
-): Promise<void> {
+): void {
   const { provider, target, core, tokenizerKwargs } = prepared;
   // A revision is no part of the id that loaders of the checkpoint can use.
   const paths = { hfModelId: source.hub?.repo ?? options.hfModelId, save: targetPath };
   const config = runConfig(provider, { target, core }, paths, tokenizerKwargs, options.trustRemoteCode);
-  await staging.writeText(`${ITERATION_DIR}/run_config.yaml`, config);
-  await staging.writeText(`${ITERATION_DIR}/metadata.json`, JSON.stringify(CONTAINERS[target].metadataJson));
+  staging.putText(`${ITERATION_DIR}/run_config.yaml`, config);
+  staging.putText(`${ITERATION_DIR}/metadata.json`, JSON.stringify(CONTAINERS[target].metadataJson));
   for (const name of source.tokenizer) {
-    await staging.copyIn(join(source.dir, name), `${ITERATION_DIR}/tokenizer/${name}`);
+    staging.putCopy(join(source.dir, name), `${ITERATION_DIR}/tokenizer/${name}`);
   }
+  staging.putText('latest_checkpointed_iteration.txt', '0');
 }
 
 /** conversion.json: the last file, since it tells of all the others. */
-export async function writeProvenance(
+export async function putProvenance(
   staging: Staging,
   source: Source,
   prepared: Prepared,
@@ -39,7 +40,7 @@ export async function writeProvenance(
 ): Promise<void> {
   const hashes = await hashSource(source, options.hash, signal);
   const files = await hashed(staging.root, staging.smallFiles());
-  await staging.writeText(
+  staging.putText(
     PROVENANCE_FILE,
     provenance({ ...prepared, ...facts, version: VERSION, source, hashes, files, options }),
   );

@@ -32,11 +32,11 @@ export interface Writing {
   readonly options: WriteOptions;
   /** What the plan reads of a model on the Hub. */
   readonly download?: Download & Pick<Fetching, 'stream'>;
-  /** Writes everything that the engine does not. */
-  readonly complete: (staging: Staging) => Promise<void>;
+  /** Puts in everything that the engine does not write. */
+  readonly complete: (staging: Staging) => Promise<void> | void;
   /** Looks for faults in what is about to be published. */
   readonly check: (staging: Staging) => Promise<Findings>;
-  /** Writes what tells of the rest, once that was found sound. */
+  /** Puts in what tells of the rest, once that was found sound. */
   readonly record?: (staging: Staging, verifySeconds: number) => Promise<void>;
   /** Whether the target is this very checkpoint already, written by other ranks. */
   readonly isPublished: () => Promise<boolean>;
@@ -143,6 +143,7 @@ async function work(writing: Writing, context: Context): Promise<Written> {
     const published = await staging.finishRank();
     if (published) {
       await writing.complete(staging);
+      await staging.writeSmallFiles();
       verifySeconds = await verifyStaged(writing, staging, context);
       await readBack(staging, plan, async () => writing.record?.(staging, verifySeconds));
       if (signal?.aborted === true) throw new NemotronError('INTERRUPTED', 'interrupted before publishing');

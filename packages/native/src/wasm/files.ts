@@ -24,6 +24,7 @@ export interface Files {
   info(path: string): FileInfo;
   createDirectory(path: string): void;
   rename(from: string, to: string): void;
+  remove(path: string): void;
 }
 
 export interface OpenFile {

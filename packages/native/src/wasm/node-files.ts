@@ -10,6 +10,7 @@ import {
   readSync,
   renameSync,
   statSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import type { FileInfo, Files, OpenFile, OpenMode } from './files.js';
@@ -22,6 +23,7 @@ export const NODE_FILES: Files = {
     mkdirSync(systemPath(path));
   },
   rename: (from, to) => renameSync(systemPath(from), systemPath(to)),
+  remove: (path) => unlinkSync(systemPath(path)),
 };
 
 /** Windows' paths begin with a drive. */

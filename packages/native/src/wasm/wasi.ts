@@ -168,6 +168,8 @@ export function wasi(files: Files, onCall: () => void): Wasi {
       attempt(() => putInfo(at, files.info(text(path, length)))),
     path_rename: (_fd: number, from: number, fromLength: number, _to: number, to: number, toLength: number) =>
       attempt(() => files.rename(text(from, fromLength), text(to, toLength))),
+    path_unlink_file: (_fd: number, path: number, length: number) =>
+      attempt(() => files.remove(text(path, length))),
     path_open: (
       _fd: number,
       _lookup: number,

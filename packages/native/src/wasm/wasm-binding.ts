@@ -51,6 +51,11 @@ export function bindingOf(current: () => Caller): Binding {
       askPlan(plan, 'planBuffers', { threads, memory, compute }),
     indexPlan: (plan, root, sync) => askPlan(plan, 'indexPlan', { root: resolve(root), sync }),
     hashWholeFiles: (paths) => ask('hashWholeFiles', { paths: paths.map((path) => resolve(path)) }),
+    writeSmallFiles: (root, files) =>
+      ask('writeSmallFiles', {
+        root: resolve(root),
+        files: files.map((file) => ('text' in file ? file : { ...file, copyOf: resolve(file.copyOf) })),
+      }),
     syncAllOf: (files, folders) =>
       ask('syncAllOf', {
         files: files.map((path) => resolve(path)),

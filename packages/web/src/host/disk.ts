@@ -73,6 +73,9 @@ export const DROPPED: Files = {
   rename: (path) => {
     throw fileFailure('EROFS', path);
   },
+  remove: (path) => {
+    throw fileFailure('EROFS', path);
+  },
   open: (path, { write }) => {
     if (write) throw fileFailure('EROFS', path);
     const refuse = (): never => {

@@ -15,7 +15,7 @@ export interface MergedFilesOptions {
 }
 
 /** Puts the base's files beside the merged weights: bytes as they are, but for what the merge changes in config.json. */
-export async function writeMergedFiles(
+export async function putMergedFiles(
   staging: Staging,
   { dir, config }: Source,
   { dtype, untied, tokenizer }: MergedFilesOptions,
@@ -23,8 +23,8 @@ export async function writeMergedFiles(
   for (const name of [...(await listSource(dir))].filter(isSideFile).sort()) {
     if (!tokenizer && isTokenizerFile(name)) continue;
     const changes = name === 'config.json' ? changesOf(config, dtype, untied) : {};
-    if (Object.keys(changes).length === 0) await staging.copyIn(join(dir, name), name);
-    else await staging.writeText(name, `${dumpPythonJson({ ...config, ...changes })}\n`);
+    if (Object.keys(changes).length === 0) staging.putCopy(join(dir, name), name);
+    else staging.putText(name, `${dumpPythonJson({ ...config, ...changes })}\n`);
   }
 }
 

@@ -7,16 +7,16 @@ import type { Staging } from '../staging.js';
  * Puts the files that another checkpoint of the same model has beside its weights into a new one: bytes as they are, but
  * for config.json's `quantization_config`, which the written weights do not have.
  */
-export async function writeSideFiles(
+export function putSideFiles(
   staging: Staging,
   from: { readonly dir: string; readonly config: PyMap; readonly names: ReadonlySet<string> },
-): Promise<void> {
+): void {
   for (const name of [...from.names].filter(isSideFile).sort()) {
     const config = unquantised(from.config);
     if (name === 'config.json' && config !== from.config) {
-      await staging.writeText(name, `${dumpPythonJson(config)}\n`);
+      staging.putText(name, `${dumpPythonJson(config)}\n`);
     } else {
-      await staging.copyIn(join(from.dir, name), name);
+      staging.putCopy(join(from.dir, name), name);
     }
   }
 }
