@@ -52,7 +52,12 @@ describe('a source that changes while it is read', () => {
 });
 
 describe('a work directory that goes while it is used', () => {
-  for (const moment of ['rename:1 after', 'writeSmallFiles:1 before', 'writeSmallFiles:1 after', 'open:20 before']) {
+  for (const moment of [
+    'rename:1 after',
+    'writeSmallFiles:1 before',
+    'writeSmallFiles:1 after',
+    'open:20 before',
+  ]) {
     test(`at ${moment}, and the same command starts over`, async () => {
       const before = hashTree(source);
       const result = await run(atCall(moment, `rm -rf ${target}.partial`));
@@ -65,7 +70,9 @@ describe('a work directory that goes while it is used', () => {
 
   test('is no reason to publish without it, not even unverified', async () => {
     const words = { hf_model_id: source, megatron_path: target, verify: 'none' };
-    const result = await convertStep(words, { env: atCall('writeSmallFiles:1 before', `rm -rf ${target}.partial`) });
+    const result = await convertStep(words, {
+      env: atCall('writeSmallFiles:1 before', `rm -rf ${target}.partial`),
+    });
     failed(result, /error\[E0502\]/, 5);
   });
 });
