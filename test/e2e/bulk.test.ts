@@ -97,6 +97,11 @@ test.each([
   ['no models', 'models: []', /at least one model/],
   ['an unknown parameter', `models: [{source: a, output: b, dtpye: float16}]`, /dtpye is no parameter/],
   [
+    'a key that is not quite output',
+    'models: [{source: a, outptu: b}]',
+    /models\[0\]: outptu is no parameter/,
+  ],
+  [
     'a pattern without a match',
     `models: [{source: '${models}/z*', output: b}]`,
     /no directory with a config.json matches/,
@@ -141,4 +146,15 @@ test('a budget holds: what does not fit on the disk fails, the rest is converted
   );
   expect(report.bytesWritten).toBeLessThanOrEqual(1_000_000);
   expect(report.converted).toBeGreaterThan(0);
+});
+
+test('those that fail before they reach the disk keep nobody waiting', async () => {
+  const names = Array.from({ length: 12 }, (_, number) => (number < 10 ? join(dir, `no-${number}`) : models));
+  const requests = [...names, join(models, 'llama')].map((hfModelId, number) => ({
+    hfModelId,
+    megatronPath: join(dir, 'waiting', String(number)),
+  }));
+  const report = await convertMany(requests);
+  expect(report.failed).toBe(12);
+  expect(report.converted).toBe(1);
 });

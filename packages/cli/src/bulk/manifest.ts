@@ -81,14 +81,15 @@ const EXAMPLE = 'models: [{source: /models/*, output: "/checkpoints/{name}"}]';
 /** One entry: every source that its pattern finds. */
 function expand(entry: Settings, key: string, options: ManifestOptions): ConvertOptions[] {
   const { cwd, env, known, extensions } = options;
-  const pattern = entry.required(['source']);
-  const output = entry.required(['output']);
+  // Before what is missing: it may be there under a name that is not quite right.
   const unknown = [...entry.values.keys()].find(
     (name) => name !== 'source' && name !== 'output' && !known.has(String(name)),
   );
   if (unknown !== undefined) {
     throw entry.error(String(unknown), `${key}: ${unknown} is no parameter of a conversion`);
   }
+  const pattern = entry.required(['source']);
+  const output = entry.required(['output']);
   const sources = isDynamicPattern(pattern) ? findModels(pattern, cwd) : [pattern];
   if (sources.length === 0) {
     throw entry.error(

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { ConvertOptions, ManyReport, Outcome } from '@nemotron-convert/convert';
 import { formatBytes } from '@nemotron-convert/core';
 import { FLAGS } from '../argv/flags.js';
@@ -15,6 +16,8 @@ import { discoverSteps, findStep } from '../steps/registry.js';
 
 const COMMAND = 'nemotron bulk';
 const STEP = 'convert/hf_to_megatron';
+/** V8's compiler takes a processor from the conversions: it is to begin later than for a program that only computes. */
+const LATE_COMPILER = '--interrupt-budget=1000000';
 
 /** Converts what a manifest lists. 0 when every checkpoint is there, else the exit code of the first failure. */
 export async function bulk(words: readonly string[], io: Io): Promise<number> {
@@ -48,6 +51,7 @@ export async function bulk(words: readonly string[], io: Io): Promise<number> {
     done += 1;
     say(`[${done}/${conversions.length}] ${line(outcome).join('  ').trimEnd()}`);
   };
+  setFlagsFromString(LATE_COMPILER);
   const { convertMany } = await import('@nemotron-convert/convert');
   const result = await interruptible((signal) => convertMany(conversions, budget, { env, signal, onModel }));
   const facts = reportJson(result);

@@ -6,6 +6,7 @@ import { sourceBytes } from '../source/size.js';
 import { type Context, type ConvertReport, convert } from './convert.js';
 import { EngineBudget } from './engine-budget.js';
 import { isConverted } from './plan.js';
+import { Turns } from './turns.js';
 
 /** What all conversions together may use. */
 export interface Budget {
@@ -46,6 +47,11 @@ const CONCURRENT = 16;
 /** The plan of a large model takes memory, and its files much of the disk's time. */
 const LARGE_BYTES = 2 ** 30;
 const LARGE_AT_A_TIME = 4;
+/**
+ * Small ones that are planned at a time. All at once, they would come to the disk together too, and the processor and the
+ * disk would wait for each other by turns.
+ */
+const PLANNED_AT_A_TIME = 2;
 const FEWEST_THREADS = 8;
 const MEMORY = 256 * 2 ** 20;
 /** A worker's buffers. */
@@ -67,18 +73,28 @@ export async function convertMany(
   const concurrent = Math.min(limit('concurrent', budget.concurrent ?? CONCURRENT, 1), requests.length);
   const engine = engineOf(budget);
   const disk = new DiskBudget(budget.disk ?? Number.POSITIVE_INFINITY);
+  const planning = new Turns(PLANNED_AT_A_TIME);
   const outcomes = new Map<ConvertOptions, Outcome>();
   const queue = new Queue(await bySize(requests));
 
   const work = async (): Promise<void> => {
     for (let next = queue.take(); next !== undefined; next = queue.take()) {
       const { options } = next;
-      if (context.signal?.aborted === true) throw new NemotronError('INTERRUPTED', 'interrupted');
-      context.onModel?.(options, null);
-      const outcome = await convertOne(options, engine, disk, context);
-      queue.done(next);
-      outcomes.set(options, outcome);
-      context.onModel?.(options, outcome);
+      const planned = isLarge(next) ? () => undefined : await planning.begin();
+      try {
+        if (context.signal?.aborted === true) throw new NemotronError('INTERRUPTED', 'interrupted');
+        context.onModel?.(options, null);
+        const lease = (bytes: number) => {
+          planned();
+          return engine.lease(bytes);
+        };
+        const outcome = await convertOne(options, lease, disk, context);
+        queue.done(next);
+        outcomes.set(options, outcome);
+        context.onModel?.(options, outcome);
+      } finally {
+        planned();
+      }
     }
   };
   const workers = await Promise.allSettled(Array.from({ length: concurrent }, work));
@@ -102,7 +118,7 @@ export async function convertMany(
 
 async function convertOne(
   options: ConvertOptions,
-  engine: EngineBudget,
+  lease: NonNullable<Context['lease']>,
   disk: DiskBudget,
   { onProgress, onModel: _, ...context }: ManyContext,
 ): Promise<Outcome> {
@@ -114,7 +130,7 @@ async function convertOne(
   const own: Context = {
     ...context,
     admit,
-    lease: (bytes) => engine.lease(bytes),
+    lease,
     ...(onProgress === undefined ? {} : { onProgress: (event) => onProgress(options, event) }),
   };
   try {
