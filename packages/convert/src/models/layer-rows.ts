@@ -40,6 +40,39 @@ export function denseLayerRows(to: string, from: string): LayerRows {
   ];
 }
 
+/** Gated experts: one by one, or all of a layer in one tensor each way, as transformers 5 holds them. */
+export function gatedExpertRows(to: string, at: string): LayerRows {
+  return [
+    [
+      `${to}.mlp.experts.linear_fc1.weight*`,
+      { oneOf: [gateAndUp(`${at}.*`), { stacked: [`${at}.gate_up_proj`] }] },
+    ],
+    [
+      `${to}.mlp.experts.linear_fc2.weight*`,
+      { oneOf: [`${at}.*.down_proj.weight`, { stacked: [`${at}.down_proj`] }] },
+    ],
+  ];
+}
+
+/** A router and gated experts named as in Mixtral: `block_sparse_moe`, or `mlp` as transformers 5 holds it. */
+export function blockSparseRows(to: string, from: string): LayerRows {
+  const [stored, held] = [`${from}.block_sparse_moe`, `${from}.mlp`];
+  const either = (name: string): Origin => ({ oneOf: [`${stored}.${name}`, `${held}.${name}`] });
+  const gated = { gated: [`${stored}.experts.*.w1.weight`, `${stored}.experts.*.w3.weight`] } as const;
+  return [
+    [`${to}.mlp.router.weight`, either('gate.weight')],
+    [`${to}.mlp.router.expert_bias`, either('e_score_correction_bias')],
+    [
+      `${to}.mlp.experts.linear_fc1.weight*`,
+      { oneOf: [gated, { stacked: [`${held}.experts.gate_up_proj`] }] },
+    ],
+    [
+      `${to}.mlp.experts.linear_fc2.weight*`,
+      { oneOf: [`${stored}.experts.*.w2.weight`, { stacked: [`${held}.experts.down_proj`] }] },
+    ],
+  ];
+}
+
 export interface MixtureNames {
   /** Where a mixture differs from `mlp.gate`. */
   readonly router?: string;
@@ -56,8 +89,7 @@ export function mixtureLayerRows(to: string, from: string, names: MixtureNames =
     [`${to}.pre_mlp_layernorm.weight`, `${from}.post_attention_layernorm.weight`],
     [`${to}.mlp.router.weight`, `${at}.${router}.weight`],
     ...(bias === undefined ? [] : [[`${to}.mlp.router.expert_bias`, bias] as const]),
-    [`${to}.mlp.experts.linear_fc1.weight*`, gateAndUp(`${at}.experts.*`)],
-    [`${to}.mlp.experts.linear_fc2.weight*`, `${at}.experts.*.down_proj.weight`],
+    ...gatedExpertRows(to, `${at}.experts`),
     ...(shared === undefined
       ? []
       : ([

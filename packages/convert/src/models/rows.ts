@@ -1,4 +1,5 @@
 import type { DropRule, MappingRow, PlainOrigin } from './family.js';
+import { gatedExpertRows } from './layer-rows.js';
 
 /** Word embeddings, output layer and final norm of a model rooted at `root` in the Hugging Face checkpoint. */
 export function endRows(root: string, head = 'lm_head'): readonly MappingRow[] {
@@ -70,11 +71,7 @@ export function expertRows(layers: string): readonly MappingRow[] {
   return [
     ['decoder.layers.*.pre_mlp_layernorm.weight', `${layers}.*.post_attention_layernorm.weight`],
     ['decoder.layers.*.mlp.router.weight', `${at}.gate.weight`],
-    [
-      'decoder.layers.*.mlp.experts.linear_fc1.weight*',
-      { gated: [`${at}.experts.*.gate_proj.weight`, `${at}.experts.*.up_proj.weight`] },
-    ],
-    ['decoder.layers.*.mlp.experts.linear_fc2.weight*', `${at}.experts.*.down_proj.weight`],
+    ...gatedExpertRows('decoder.layers.*', `${at}.experts`),
   ];
 }
 

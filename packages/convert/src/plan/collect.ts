@@ -76,13 +76,13 @@ export function collect(input: CollectInput): Collected {
     }
     const kind = kinds.of(param);
     const named = (need: Need): string => registry.fill(need.name, param.indices);
-    const { needs, boxes, fill } = choose(compiler.compile(kind, param, origins), named, tensors);
+    const chosen = choose(compiler.compile(kind, param, origins), named, tensors);
+    const { needs, boxes, fill } = chosen.compiled;
     const found: SourceTensor[] = [];
-    for (const need of needs) {
-      const name = named(need);
-      const tensor = tensors.get(name);
+    for (const [at, need] of needs.entries()) {
+      const tensor = chosen.found[at];
       if (tensor === undefined) {
-        faults.missing.push({ tensor: name, parameter: concrete(param) });
+        faults.missing.push({ tensor: named(need), parameter: concrete(param) });
         continue;
       }
       used.add(tensor);
@@ -157,18 +157,33 @@ export function concrete(param: Param): string {
 }
 
 /** The first choice whose tensors are all there in the shapes it needs, else whose tensors are all there, else the first. */
+/** A form of a parameter, with the tensors that it needs; undefined for those that the source lacks. */
+interface Chosen {
+  readonly compiled: Compiled;
+  readonly found: readonly (SourceTensor | undefined)[];
+}
+
+/** The first form that fits the source's tensors; else the first whose tensors are there, else the first. */
 function choose(
-  choices: readonly Compiled[],
+  [first, ...others]: readonly Compiled[],
   named: (need: Need) => string,
   tensors: ReadonlyMap<string, SourceTensor>,
-): Compiled {
-  const [only] = choices;
-  if (choices.length === 1 && only !== undefined) return only;
-  const present = choices.filter(({ needs }) => needs.every((need) => tensors.has(named(need))));
-  const fitting = present.find(({ needs }) =>
-    needs.every((need) => sameShape(need.shape, tensors.get(named(need))?.shape ?? [])),
-  );
-  return fitting ?? present[0] ?? (only as Compiled);
+): Chosen {
+  const look = (compiled: Compiled): Chosen => ({
+    compiled,
+    found: compiled.needs.map((need) => tensors.get(named(need))),
+  });
+  const chosen = look(first as Compiled);
+  if (others.length === 0 || fits(chosen)) return chosen;
+  const all = [chosen, ...others.map(look)];
+  return all.find(fits) ?? all.find(({ found }) => !found.includes(undefined)) ?? chosen;
+}
+
+function fits({ compiled, found }: Chosen): boolean {
+  return compiled.needs.every(({ shape }, at) => {
+    const tensor = found[at];
+    return tensor !== undefined && sameShape(shape, tensor.shape);
+  });
 }
 
 /** What does not fit, gathered so that one error names the extent of it. */

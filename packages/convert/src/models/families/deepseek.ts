@@ -1,6 +1,7 @@
 import type { PyMap } from '@nemotron-convert/core';
 import type { ConfigRules, DropRule, Family, MappingRow } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
+import { gateAndUp, gatedExpertRows } from '../layer-rows.js';
 import type { Fields } from '../provider.js';
 import { DECODER_BLOCK_SPEC, denseFirst, sharedWidth } from '../provider-values.js';
 import { endRows, ROTARY_BUFFERS } from '../rows.js';
@@ -68,20 +69,18 @@ const ATTENTION = [
 
 /** A layer of latent attention and a dense MLP or experts: `to` in Megatron, `from` in the Hugging Face checkpoint. */
 export function latentLayerRows(to: string, from: string): readonly MappingRow[] {
-  const gated = (at: string) => ({ gated: [`${at}.gate_proj.weight`, `${at}.up_proj.weight`] }) as const;
   const mlp = `${from}.mlp`;
   return [
     [`${to}.input_layernorm.weight`, `${from}.input_layernorm.weight`],
     ...ATTENTION.map(([a, b]): MappingRow => [`${to}.self_attention.${a}`, `${from}.self_attn.${b}`]),
     [`${to}.pre_mlp_layernorm.weight`, `${from}.post_attention_layernorm.weight`],
     [`${to}.mlp.linear_fc1.layer_norm_weight`, `${from}.post_attention_layernorm.weight`],
-    [`${to}.mlp.linear_fc1.weight`, gated(mlp)],
+    [`${to}.mlp.linear_fc1.weight`, gateAndUp(mlp)],
     [`${to}.mlp.linear_fc2.weight`, `${mlp}.down_proj.weight`],
     [`${to}.mlp.router.weight`, `${mlp}.gate.weight`],
     [`${to}.mlp.router.expert_bias`, `${mlp}.gate.e_score_correction_bias`],
-    [`${to}.mlp.experts.linear_fc1.weight*`, gated(`${mlp}.experts.*`)],
-    [`${to}.mlp.experts.linear_fc2.weight*`, `${mlp}.experts.*.down_proj.weight`],
-    [`${to}.mlp.shared_experts.linear_fc1.weight`, gated(`${mlp}.shared_experts`)],
+    ...gatedExpertRows(to, `${mlp}.experts`),
+    [`${to}.mlp.shared_experts.linear_fc1.weight`, gateAndUp(`${mlp}.shared_experts`)],
     [`${to}.mlp.shared_experts.linear_fc2.weight`, `${mlp}.shared_experts.down_proj.weight`],
   ];
 }

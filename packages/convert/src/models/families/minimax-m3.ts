@@ -2,7 +2,7 @@ import type { PyMap, PyValue } from '@nemotron-convert/core';
 import type { Encoder, Family, MappingRow, WholeModel } from '../family.js';
 import { attribute, HfConfig } from '../hf-config.js';
 import { attributes, hfDict, hfObject, transformersVersion } from '../hf-object.js';
-import { gateAndUp } from '../layer-rows.js';
+import { blockSparseRows, gateAndUp } from '../layer-rows.js';
 import type { Fields } from '../provider.js';
 import { BFLOAT16, named } from '../provider-values.js';
 import { attentionRows, endRows, gatedMlpRows, queryKeyNormRows, ROTARY_BUFFERS, within } from '../rows.js';
@@ -26,15 +26,9 @@ const ENCODERS: readonly Encoder[] = [
 
 const MIXTURE_ROWS: readonly MappingRow[] = [
   ['decoder.layers.*.pre_mlp_layernorm.weight', `${LAYERS}.*.post_attention_layernorm.weight`],
-  ['decoder.layers.*.mlp.router.weight', `${MIXTURE}.gate.weight`],
-  ['decoder.layers.*.mlp.router.expert_bias', `${MIXTURE}.e_score_correction_bias`],
   ['decoder.layers.*.mlp.shared_experts.linear_fc1.weight', gateAndUp(`${MIXTURE}.shared_experts`)],
   ['decoder.layers.*.mlp.shared_experts.linear_fc2.weight', `${MIXTURE}.shared_experts.down_proj.weight`],
-  [
-    'decoder.layers.*.mlp.experts.linear_fc1.weight*',
-    { gated: [`${MIXTURE}.experts.*.w1.weight`, `${MIXTURE}.experts.*.w3.weight`] },
-  ],
-  ['decoder.layers.*.mlp.experts.linear_fc2.weight*', `${MIXTURE}.experts.*.w2.weight`],
+  ...blockSparseRows('decoder.layers.*', `${LAYERS}.*`),
 ];
 
 const INDEXER_ROWS = ['q_proj', 'k_proj', 'q_norm', 'k_norm'].map(

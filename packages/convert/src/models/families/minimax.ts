@@ -1,21 +1,14 @@
 import type { Family, MappingRow } from '../family.js';
+import { blockSparseRows } from '../layer-rows.js';
 import { BFLOAT16, named } from '../provider-values.js';
 import { attentionRows, endRows, queryKeyNormRows, ROTARY_BUFFERS } from '../rows.js';
-
-const MIXTURE = 'model.layers.*.block_sparse_moe';
 
 const rows: readonly MappingRow[] = [
   ...endRows('model'),
   ...attentionRows('model.layers'),
   ...queryKeyNormRows('model.layers'),
   ['decoder.layers.*.pre_mlp_layernorm.weight', 'model.layers.*.post_attention_layernorm.weight'],
-  ['decoder.layers.*.mlp.router.weight', `${MIXTURE}.gate.weight`],
-  ['decoder.layers.*.mlp.router.expert_bias', `${MIXTURE}.e_score_correction_bias`],
-  [
-    'decoder.layers.*.mlp.experts.linear_fc1.weight*',
-    { gated: [`${MIXTURE}.experts.*.w1.weight`, `${MIXTURE}.experts.*.w3.weight`] },
-  ],
-  ['decoder.layers.*.mlp.experts.linear_fc2.weight*', `${MIXTURE}.experts.*.w2.weight`],
+  ...blockSparseRows('decoder.layers.*', 'model.layers.*'),
 ];
 
 export const minimaxM2: Family = {

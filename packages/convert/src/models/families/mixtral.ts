@@ -1,4 +1,5 @@
 import type { ConfigRules, Family } from '../family.js';
+import { blockSparseRows } from '../layer-rows.js';
 import { attentionRows, endRows, ROTARY_BUFFERS } from '../rows.js';
 
 const RULES: ConfigRules = {
@@ -23,7 +24,6 @@ const RULES: ConfigRules = {
 };
 
 const LAYERS = 'model.layers';
-const MOE = `${LAYERS}.*.block_sparse_moe`;
 
 export const mixtral: Family = {
   architectures: ['MixtralForCausalLM'],
@@ -54,12 +54,7 @@ export const mixtral: Family = {
     ...endRows('model'),
     ...attentionRows(LAYERS),
     ['decoder.layers.*.pre_mlp_layernorm.weight', `${LAYERS}.*.post_attention_layernorm.weight`],
-    ['decoder.layers.*.mlp.router.weight', `${MOE}.gate.weight`],
-    [
-      'decoder.layers.*.mlp.experts.linear_fc1.weight*',
-      { gated: [`${MOE}.experts.*.w1.weight`, `${MOE}.experts.*.w3.weight`] },
-    ],
-    ['decoder.layers.*.mlp.experts.linear_fc2.weight*', `${MOE}.experts.*.w2.weight`],
+    ...blockSparseRows('decoder.layers.*', `${LAYERS}.*`),
   ],
   drops: [ROTARY_BUFFERS],
 };

@@ -1,10 +1,9 @@
 import type { PyMap } from '@nemotron-convert/core';
-import type { Family, MappingRow, Origin } from '../family.js';
+import type { Family, MappingRow } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
 import {
   attentionLayerRows,
   denseLayerRows,
-  gateAndUp,
   mixtureLayerRows,
   queryKeyNormLayerRows,
 } from '../layer-rows.js';
@@ -51,14 +50,9 @@ const PREDICTION: readonly MappingRow[] = [
   ...queryKeyNormLayerRows(MTP, PREDICTED),
 ];
 
-/** Experts are stored one by one or all in one tensor; the shared one has a gate of its own. */
+/** A mixture whose shared expert has a gate of its own. */
 function mixture(to: string, from: string): readonly MappingRow[] {
-  const experts = `${from}.mlp.experts`;
-  const either = (apart: Origin, stacked: string): Origin =>
-    ({ oneOf: [apart, { stacked: [stacked] }] }) as Origin;
   return [
-    [`${to}.mlp.experts.linear_fc1.weight*`, either(gateAndUp(`${experts}.*`), `${experts}.gate_up_proj`)],
-    [`${to}.mlp.experts.linear_fc2.weight*`, either(`${experts}.*.down_proj.weight`, `${experts}.down_proj`)],
     ...mixtureLayerRows(to, from, { shared: 'shared_expert' }),
     [`${to}.mlp.shared_experts.gate_weight`, `${from}.mlp.shared_expert_gate.weight`],
   ];

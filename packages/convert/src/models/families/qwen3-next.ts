@@ -1,22 +1,20 @@
 import type { PyMap } from '@nemotron-convert/core';
 import type { DropRule, Family, MappingRow } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
+import { gateAndUp, gatedExpertRows } from '../layer-rows.js';
 import { type Fields, vocabDivisor } from '../provider.js';
 import { attentionRows, endRows, queryKeyNormRows, ROTARY_BUFFERS } from '../rows.js';
 
 const LAYER = 'decoder.layers.*';
 const FROM = 'model.layers.*';
 
-const gated = (at: string) => ({ gated: [`${at}.gate_proj.weight`, `${at}.up_proj.weight`] }) as const;
-
 /** Experts, a gated shared expert and their router, with the norm before them. */
 function mixtureRows(to: string, from: string): readonly MappingRow[] {
   return [
     [`${to}.pre_mlp_layernorm.weight`, `${from}.post_attention_layernorm.weight`],
     [`${to}.mlp.router.weight`, `${from}.mlp.gate.weight`],
-    [`${to}.mlp.experts.linear_fc1.weight*`, gated(`${from}.mlp.experts.*`)],
-    [`${to}.mlp.experts.linear_fc2.weight*`, `${from}.mlp.experts.*.down_proj.weight`],
-    [`${to}.mlp.shared_experts.linear_fc1.weight`, gated(`${from}.mlp.shared_expert`)],
+    ...gatedExpertRows(to, `${from}.mlp.experts`),
+    [`${to}.mlp.shared_experts.linear_fc1.weight`, gateAndUp(`${from}.mlp.shared_expert`)],
     [`${to}.mlp.shared_experts.linear_fc2.weight`, `${from}.mlp.shared_expert.down_proj.weight`],
     [`${to}.mlp.shared_experts.gate_weight`, `${from}.mlp.shared_expert_gate.weight`],
   ];
