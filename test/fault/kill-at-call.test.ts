@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { atCall, type CliResult, convertStep } from '../support/cli.js';
+import { atCall, BIN, type CliResult, convertStep } from '../support/cli.js';
 import { FIXTURES } from '../support/golden.js';
 import { hashTree } from '../support/tree.js';
 
@@ -99,6 +99,34 @@ describe('a conversion killed at a call that changes files', () => {
     },
     MOST * 10_000,
   );
+});
+
+test('a small file that was half written is written again', async () => {
+  const { signal } = await run(atCall('writeSmallFiles:1 after'));
+  expect(signal).toBe('SIGKILL');
+  const tokenizer = join(partial, 'checkpoint/iter_0000000/tokenizer/tokenizer.json');
+  truncateSync(tokenizer, 10);
+  chmodSync(tokenizer, 0o444);
+  await finishes('half a tokenizer');
+});
+
+describe('what a run that was killed after it had published has left', () => {
+  // Where the first of two runs is in the removal of it when the other one begins and ends.
+  for (const moment of ['unlink:1 before', 'unlink:1 after', 'rmdir:1 before']) {
+    test(`is cleared away by two runs at a time (${moment})`, async () => {
+      expect((await run(atCall('rename:2 after'))).signal).toBe('SIGKILL');
+      expect([existsSync(target), existsSync(partial)]).toEqual([true, true]);
+      const same = Object.entries(words).map(([key, value]) => `${key}=${value}`);
+      const line = [process.execPath, BIN, 'steps', 'run', 'convert/hf_to_megatron', ...same].join(' ');
+      const code = join(dir, 'exit-code');
+      const other = `env -u NODE_OPTIONS ${line} > /dev/null 2>&1; echo $? > ${code}`;
+      const { exit, stderr } = await run(atCall(moment, other));
+      expect([exit, stderr.match(/error.*/)?.[0], readFileSync(code, 'utf8')]).toEqual([0, undefined, '0\n']);
+      expect(hashTree(target)).toEqual(want);
+      expect(existsSync(partial)).toBe(false);
+      rmSync(code);
+    });
+  }
 });
 
 test(

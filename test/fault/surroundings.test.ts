@@ -56,14 +56,13 @@ describe('a work directory that goes while it is used', () => {
     'rename:1 after',
     'writeSmallFiles:1 before',
     'writeSmallFiles:1 after',
-    'open:20 before',
+    'syncAllOf:1 before',
   ]) {
     test(`at ${moment}, and the same command starts over`, async () => {
       const before = hashTree(source);
-      const result = await run(atCall(moment, `rm -rf ${target}.partial`));
-      if (result.exit !== 0) failed(result, /error\[E050\d\]/, 5);
+      failed(await run(atCall(moment, `rm -rf ${target}.partial`)), /error\[E050\d\]/, 5);
       expect(hashTree(source)).toEqual(before);
-      if (!existsSync(target)) expect((await run()).exit).toBe(0);
+      expect((await run()).exit).toBe(0);
       expect(hashTree(target).size).toBeGreaterThan(5);
     });
   }
@@ -75,6 +74,22 @@ describe('a work directory that goes while it is used', () => {
     });
     failed(result, /error\[E0502\]/, 5);
   });
+});
+
+test('a target whose name cannot be brought to the disk is not called one in the way', async () => {
+  // Beside the source: a link to a directory that the target's own folder is renamed from under.
+  const [real, link] = [join(dir, 'real'), join(dir, 'link')];
+  mkdirSync(join(real, 'megatron'), { recursive: true });
+  symlinkSync(real, link);
+  const words = { hf_model_id: source, megatron_path: join(link, 'megatron') };
+  // The second time that a file is opened is when the folder is synced, after the rename.
+  const moved = `mv ${real} ${real}2 && ln -sfn ${real}2 ${link}`;
+  const result = await convertStep(words, { env: atCall('open:2 before', moved) });
+  expect(result.stderr).toMatch(/error\[E0502\].*real/);
+  expect(result.exit).toBe(5);
+  expect(existsSync(join(link, 'megatron/conversion.json'))).toBe(true);
+  expect((await convertStep(words)).exit).toBe(0);
+  expect(existsSync(`${real}2/megatron.partial`)).toBe(false);
 });
 
 describe('a place where nothing can be written', () => {

@@ -4,7 +4,7 @@ const { execSync } = require('node:child_process');
 const { promises } = require('node:fs');
 const { Module, syncBuiltinESMExports } = require('node:module');
 
-const CALLS = ['link', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'unlink', 'utimes', 'writeFile'];
+const CALLS = ['link', 'mkdir', 'open', 'rename', 'rm', 'rmdir', 'unlink', 'writeFile'];
 const ENGINE_CALLS = ['indexPlan', 'runPlan', 'syncAllOf', 'writeSmallFiles'];
 const { NEMOTRON_TEST_AT: at = '', NEMOTRON_TEST_COMMAND: command } = process.env;
 /** The n-th call, or the n-th of a name. */

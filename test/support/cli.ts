@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '../..');
-const BIN = join(ROOT, 'packages/cli/bin/nemotron.js');
+export const BIN = join(ROOT, 'packages/cli/bin/nemotron.js');
 
 export interface CliResult {
   readonly exit: number | null;

@@ -27,7 +27,7 @@ fn hash(path: &Path) -> io::Result<FileHash> {
 /// What a file is to hold.
 pub enum Content {
     Text(String),
-    /// The bytes of another one, and its permissions.
+    /// The bytes of another one, and its permissions where the system knows them.
     CopyOf(PathBuf),
 }
 
@@ -59,13 +59,15 @@ fn open(path: &Path) -> io::Result<File> {
 
 fn copy(mut source: File, path: &Path) -> io::Result<()> {
     let mut file = create(path)?;
-    io::copy(&mut source, &mut file)?;
-    // WASI knows no permissions.
+    // Before there is anything to read. WASI knows no permissions.
     if cfg!(not(target_os = "wasi")) {
-        file.set_permissions(source.metadata()?.permissions())
-    } else {
-        Ok(())
+        match file.set_permissions(source.metadata()?.permissions()) {
+            // Shares of other systems have permissions of their own.
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+            _ => {}
+        }
     }
+    io::copy(&mut source, &mut file).map(|_| ())
 }
 
 /// A copy that an earlier run made may be as unwritable as its source.

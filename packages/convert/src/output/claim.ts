@@ -108,17 +108,23 @@ export async function isLeftOf(work: string, digest: string): Promise<boolean> {
   return entries?.every(isTransient) ?? false;
 }
 
+/** What removing meets when somebody has removed the directory too, or has begun to use it. */
+const NOT_ALONE = ['ENOENT', 'ENOTEMPTY', 'EEXIST'];
+
 /**
  * Removes all of it, unless somebody comes when its locks are gone. The mark goes last but for the locks: killed on the way,
  * the directory is still known as ours.
  */
 export async function removeWork(work: string): Promise<void> {
-  await clear(work);
-  await removeIfThere(join(work, MARK));
-  for (const name of await readdir(work)) await removeIfThere(join(work, name));
-  await rmdir(work).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== 'ENOTEMPTY' && cause.code !== 'EEXIST') throw cause;
-  });
+  try {
+    await clear(work);
+    await removeIfThere(join(work, MARK));
+    const rest = await readdir(work);
+    for (const name of rest.filter(isTransient)) await removeIfThere(join(work, name));
+    await rmdir(work);
+  } catch (cause) {
+    if (!NOT_ALONE.includes((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
+  }
 }
 
 function mismatch(work: string, expected: string, found: string): NemotronError {

@@ -36,6 +36,7 @@ export interface StagingOptions {
  */
 export class Staging {
   readonly #files: SmallFiles;
+  #isNamed = false;
 
   private constructor(
     /** The target with links resolved. */
@@ -52,6 +53,11 @@ export class Staging {
   /** The directory that becomes the checkpoint. */
   get root(): string {
     return join(this.work, CHECKPOINT);
+  }
+
+  /** Whether the target is there, and by this process. */
+  get isNamed(): boolean {
+    return this.#isNamed;
   }
 
   /** The journal's path as seen from the checkpoint's root. */
@@ -90,9 +96,14 @@ export class Staging {
 
   /** Clears away what a run that was killed after publishing this conversion has left. False when it is not so. */
   static async settle(target: string, digest: string, isPublished: () => Promise<boolean>): Promise<boolean> {
-    const work = `${await placeOf(target)}.partial`;
+    const place = await placeOf(target);
+    const work = `${place}.partial`;
     if (!(await isLeftOf(work, digest)) || !(await isPublished())) return false;
-    await removeWork(work);
+    await onDisk(place, async () => {
+      // That run may have ended before its target's name was on the disk.
+      await syncPath(dirname(place));
+      await removeWork(work);
+    });
     return true;
   }
 
@@ -195,6 +206,7 @@ export class Staging {
     await this.#files.sync();
     await onDisk(this.place, async () => {
       await rename(this.root, this.place);
+      this.#isNamed = true;
       await syncPath(dirname(this.place));
     });
     // The checkpoint is there: what cannot be cleared away now, another run settles.
@@ -218,8 +230,11 @@ export class Staging {
   }
 
   async discard(): Promise<void> {
-    await removeWork(this.work);
-    await this.lock.release();
+    try {
+      await removeWork(this.work);
+    } finally {
+      await this.lock.release();
+    }
   }
 }
 

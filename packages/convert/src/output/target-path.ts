@@ -22,8 +22,8 @@ export async function checkTarget(megatronPath: string, sourceDir: string): Prom
 /** Names of a directory's entries that an error tells. */
 const SHOWN = 3;
 
-/** Throws TARGET_EXISTS when there is anything in the target. */
-export async function refuseContent(target: string): Promise<void> {
+/** Throws TARGET_EXISTS when there is anything in the target; `failure` is what that came to light by. */
+export async function refuseContent(target: string, failure?: NemotronError): Promise<void> {
   try {
     const entries = await readdir(target);
     if (entries.length > 0) {
@@ -31,6 +31,7 @@ export async function refuseContent(target: string): Promise<void> {
       const names = entries.sort().slice(0, SHOWN).join(', ');
       throw new NemotronError('TARGET_EXISTS', `${target} is not empty: it has ${names}${more}`, {
         facts: { path: target },
+        ...(failure === undefined ? {} : { cause: failure }),
       });
     }
   } catch (cause) {

@@ -86,16 +86,7 @@ const NOTHING: Written = {
  */
 export async function writeCheckpoint(writing: Writing, context: Context): Promise<Written> {
   const { options, isPublished } = writing;
-  if (options.ranks === null) {
-    try {
-      return await work(writing, context);
-    } catch (error) {
-      // Who publishes clears the work directory away, from under one that comes at that moment too.
-      if (error instanceof NemotronError && error.code === 'WRITE_FAILED')
-        await refuseContent(writing.target);
-      throw error;
-    }
-  }
+  if (options.ranks === null) return work(writing, context);
   // No work is left, and no failure counts, once the other ranks have published the checkpoint.
   if (await isPublished()) return NOTHING;
   try {
@@ -118,7 +109,12 @@ async function work(writing: Writing, context: Context): Promise<Written> {
   if (options.compute.startsWith('cuda:')) await planBuffers(plan, { compute: options.compute });
   const { fresh, ranks } = options;
   const { signal } = context;
-  const staging = await Staging.open(target, { digest, fresh, ranks, isPublished, signal });
+  const staging = await Staging.open(target, { digest, fresh, ranks, isPublished, signal }).catch(
+    async (error: unknown) => {
+      await refuseOvertaken(writing, error);
+      throw error;
+    },
+  );
   if (ranks === null) await requireUnpublished(staging, target);
   try {
     await requireSpace(staging, staging.resumed ? 0 : bytes, download);
@@ -163,8 +159,15 @@ async function work(writing: Writing, context: Context): Promise<Written> {
     return { published, phases, ...io, threads, compute, computeReason, readMode, writeMode };
   } catch (error) {
     await staging.release();
+    if (!staging.isNamed) await refuseOvertaken(writing, error);
     throw error;
   }
+}
+
+/** Who publishes clears the work directory away, from under one that works there too: the target is what is in its way. */
+async function refuseOvertaken({ target, options }: Writing, error: unknown): Promise<void> {
+  if (options.ranks !== null || !(error instanceof NemotronError) || error.code !== 'WRITE_FAILED') return;
+  await refuseContent(target, error);
 }
 
 /** Somebody may have published between the first look at the target and the taking of the work directory. */
