@@ -77,7 +77,7 @@ describe('a work directory that goes while it is used', () => {
 });
 
 test('a target whose name cannot be brought to the disk is not called one in the way', async () => {
-  // Beside the source: a link to a directory that the target's own folder is renamed from under.
+  // Its folder gets another name, which the link follows: the target is still found, and the folder cannot be synced.
   const [real, link] = [join(dir, 'real'), join(dir, 'link')];
   mkdirSync(join(real, 'megatron'), { recursive: true });
   symlinkSync(real, link);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { convert, exportHf } from '../../packages/convert/src/index.js';
+import type { Target } from '../../packages/convert/src/models/target.js';
 import { resolveOptions } from '../../packages/convert/src/options.js';
 import { prepare } from '../../packages/convert/src/run/prepare.js';
 import { FIXTURES, goldens, openFixture, readExpected } from '../support/golden.js';
@@ -52,17 +53,17 @@ function rewritten(fixture: string, rewrite: (tensors: readonly Tensor[]) => rea
   return dir;
 }
 
-const plan = (source: string, target: '0.3.1' | '0.7.0' = '0.3.1') =>
+const plan = (source: string, target: Target = '0.3.1') =>
   prepare(
     openFixture(source),
     resolveOptions({ hfModelId: source, megatronPath: '/target', target }),
     '/target',
   ).plan;
 
-const hashes = (source: string, target: '0.3.1' | '0.7.0' = '0.3.1'): Record<string, string> =>
+const hashes = (source: string, target: Target = '0.3.1'): Record<string, string> =>
   Object.fromEntries([...replay(plan(source, target))].map(([key, { sha256 }]) => [key, sha256]));
 
-function recorded(fixture: string, target: '0.3.1' | '0.7.0' = '0.3.1'): Record<string, string> {
+function recorded(fixture: string, target: Target = '0.3.1'): Record<string, string> {
   const truth = target === '0.3.1' ? 'expected.json' : 'expected.head.json';
   const golden = goldens().find(({ name, file }) => name === fixture && file === truth);
   if (golden === undefined) throw new Error(`no golden ${fixture}`);

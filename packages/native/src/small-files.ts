@@ -13,9 +13,8 @@ export async function hashFiles(paths: readonly string[]): Promise<FileHash[]> {
 
 /**
  * Writes files below a root that is there, over what is there, with the directories that they lie in; they may not be on the
- * disk yet. A copy keeps the permissions, but for one by the engine for
- * WebAssembly. Throws SOURCE_MISSING, SOURCE_PERMISSION, READ_FAILED for what is copied, and
- * DISK_FULL, TARGET_PERMISSION, WRITE_FAILED.
+ * disk yet. A copy keeps the permissions, but for one by the engine for WebAssembly. Throws SOURCE_MISSING, SOURCE_PERMISSION,
+ * READ_FAILED for what is copied, and DISK_FULL, TARGET_PERMISSION, WRITE_FAILED.
  */
 export async function writeFiles(root: string, files: readonly SmallFile[]): Promise<void> {
   await settled(() => binding().writeSmallFiles(root, files));

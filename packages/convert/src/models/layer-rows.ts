@@ -40,35 +40,31 @@ export function denseLayerRows(to: string, from: string): LayerRows {
   ];
 }
 
-/** Gated experts: one by one, or all of a layer in one tensor each way, as transformers 5 holds them. */
+/** Experts: one by one, or all of a layer in one tensor, as newer releases store and transformers 5 holds them. */
+export const apartOrStacked = (apart: PlainOrigin, stack: string): Origin => ({
+  oneOf: [apart, { stacked: [stack] }],
+});
+
 export function gatedExpertRows(to: string, at: string): LayerRows {
   return [
-    [
-      `${to}.mlp.experts.linear_fc1.weight*`,
-      { oneOf: [gateAndUp(`${at}.*`), { stacked: [`${at}.gate_up_proj`] }] },
-    ],
-    [
-      `${to}.mlp.experts.linear_fc2.weight*`,
-      { oneOf: [`${at}.*.down_proj.weight`, { stacked: [`${at}.down_proj`] }] },
-    ],
+    [`${to}.mlp.experts.linear_fc1.weight*`, apartOrStacked(gateAndUp(`${at}.*`), `${at}.gate_up_proj`)],
+    [`${to}.mlp.experts.linear_fc2.weight*`, apartOrStacked(`${at}.*.down_proj.weight`, `${at}.down_proj`)],
   ];
 }
 
-/** A router and gated experts named as in Mixtral: `block_sparse_moe`, or `mlp` as transformers 5 holds it. */
-export function blockSparseRows(to: string, from: string): LayerRows {
+/** The same named as in Mixtral, with the norm before them: `block_sparse_moe`, or `mlp` as transformers 5 holds it. */
+export function blockSparseLayerRows(to: string, from: string): LayerRows {
   const [stored, held] = [`${from}.block_sparse_moe`, `${from}.mlp`];
   const either = (name: string): Origin => ({ oneOf: [`${stored}.${name}`, `${held}.${name}`] });
   const gated = { gated: [`${stored}.experts.*.w1.weight`, `${stored}.experts.*.w3.weight`] } as const;
   return [
+    [`${to}.pre_mlp_layernorm.weight`, `${from}.post_attention_layernorm.weight`],
     [`${to}.mlp.router.weight`, either('gate.weight')],
     [`${to}.mlp.router.expert_bias`, either('e_score_correction_bias')],
-    [
-      `${to}.mlp.experts.linear_fc1.weight*`,
-      { oneOf: [gated, { stacked: [`${held}.experts.gate_up_proj`] }] },
-    ],
+    [`${to}.mlp.experts.linear_fc1.weight*`, apartOrStacked(gated, `${held}.experts.gate_up_proj`)],
     [
       `${to}.mlp.experts.linear_fc2.weight*`,
-      { oneOf: [`${stored}.experts.*.w2.weight`, { stacked: [`${held}.experts.down_proj`] }] },
+      apartOrStacked(`${stored}.experts.*.w2.weight`, `${held}.experts.down_proj`),
     ],
   ];
 }
@@ -96,6 +92,14 @@ export function mixtureLayerRows(to: string, from: string, names: MixtureNames =
           [`${to}.mlp.shared_experts.linear_fc1.weight`, gateAndUp(`${at}.${shared}`)],
           [`${to}.mlp.shared_experts.linear_fc2.weight`, `${at}.${shared}.down_proj.weight`],
         ] as const)),
+  ];
+}
+
+/** A mixture whose one shared expert has a gate of its own. */
+export function gatedMixtureLayerRows(to: string, from: string): LayerRows {
+  return [
+    ...mixtureLayerRows(to, from, { shared: 'shared_expert' }),
+    [`${to}.mlp.shared_experts.gate_weight`, `${from}.mlp.shared_expert_gate.weight`],
   ];
 }
 

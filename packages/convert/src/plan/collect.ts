@@ -156,7 +156,6 @@ export function concrete(param: Param): string {
   return param.name.replace(/\(\w+\)/, '').replaceAll('*', () => String(param.indices[next++]));
 }
 
-/** The first choice whose tensors are all there in the shapes it needs, else whose tensors are all there, else the first. */
 /** A form of a parameter, with the tensors that it needs; undefined for those that the source lacks. */
 interface Chosen {
   readonly compiled: Compiled;

@@ -80,12 +80,12 @@ export async function convertMany(
   const work = async (): Promise<void> => {
     for (let next = queue.take(); next !== undefined; next = queue.take()) {
       const { options } = next;
-      const planned = isLarge(next) ? () => undefined : await planning.begin();
+      const endTurn = isLarge(next) ? () => undefined : await planning.begin();
       try {
         if (context.signal?.aborted === true) throw new NemotronError('INTERRUPTED', 'interrupted');
         context.onModel?.(options, null);
         const lease = (bytes: number) => {
-          planned();
+          endTurn();
           return engine.lease(bytes);
         };
         const outcome = await convertOne(options, lease, disk, context);
@@ -93,7 +93,7 @@ export async function convertMany(
         outcomes.set(options, outcome);
         context.onModel?.(options, outcome);
       } finally {
-        planned();
+        endTurn();
       }
     }
   };

@@ -2,10 +2,18 @@ import type { PyMap, PyValue } from '@nemotron-convert/core';
 import type { Encoder, Family, MappingRow, WholeModel } from '../family.js';
 import { attribute, HfConfig } from '../hf-config.js';
 import { attributes, hfDict, hfObject, transformersVersion } from '../hf-object.js';
-import { blockSparseRows, gateAndUp } from '../layer-rows.js';
+import { gateAndUp } from '../layer-rows.js';
 import type { Fields } from '../provider.js';
 import { BFLOAT16, named } from '../provider-values.js';
-import { attentionRows, endRows, gatedMlpRows, queryKeyNormRows, ROTARY_BUFFERS, within } from '../rows.js';
+import {
+  attentionRows,
+  blockSparseRows,
+  endRows,
+  gatedMlpRows,
+  queryKeyNormRows,
+  ROTARY_BUFFERS,
+  within,
+} from '../rows.js';
 
 const LANGUAGE = 'language_model.';
 const ROOT = 'language_model.model';
@@ -25,10 +33,9 @@ const ENCODERS: readonly Encoder[] = [
 ];
 
 const MIXTURE_ROWS: readonly MappingRow[] = [
-  ['decoder.layers.*.pre_mlp_layernorm.weight', `${LAYERS}.*.post_attention_layernorm.weight`],
   ['decoder.layers.*.mlp.shared_experts.linear_fc1.weight', gateAndUp(`${MIXTURE}.shared_experts`)],
   ['decoder.layers.*.mlp.shared_experts.linear_fc2.weight', `${MIXTURE}.shared_experts.down_proj.weight`],
-  ...blockSparseRows('decoder.layers.*', `${LAYERS}.*`),
+  ...blockSparseRows(LAYERS),
 ];
 
 const INDEXER_ROWS = ['q_proj', 'k_proj', 'q_norm', 'k_norm'].map(

@@ -1,14 +1,12 @@
 import type { Family, MappingRow } from '../family.js';
-import { blockSparseRows } from '../layer-rows.js';
 import { BFLOAT16, named } from '../provider-values.js';
-import { attentionRows, endRows, queryKeyNormRows, ROTARY_BUFFERS } from '../rows.js';
+import { attentionRows, blockSparseRows, endRows, queryKeyNormRows, ROTARY_BUFFERS } from '../rows.js';
 
 const rows: readonly MappingRow[] = [
   ...endRows('model'),
   ...attentionRows('model.layers'),
   ...queryKeyNormRows('model.layers'),
-  ['decoder.layers.*.pre_mlp_layernorm.weight', 'model.layers.*.post_attention_layernorm.weight'],
-  ...blockSparseRows('decoder.layers.*', 'model.layers.*'),
+  ...blockSparseRows('model.layers'),
 ];
 
 export const minimaxM2: Family = {

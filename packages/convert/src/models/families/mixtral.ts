@@ -1,6 +1,5 @@
 import type { ConfigRules, Family } from '../family.js';
-import { blockSparseRows } from '../layer-rows.js';
-import { attentionRows, endRows, ROTARY_BUFFERS } from '../rows.js';
+import { attentionRows, blockSparseRows, endRows, ROTARY_BUFFERS } from '../rows.js';
 
 const RULES: ConfigRules = {
   provider: 'GPTModelProvider',
@@ -50,11 +49,6 @@ export const mixtral: Family = {
   config: { '0.3.1': RULES, '0.7.0': RULES },
   beyondBridge: 'no Megatron-Bridge registers it: the rules follow Megatron-Core’s own Mixtral settings',
   model: 'gpt',
-  rows: [
-    ...endRows('model'),
-    ...attentionRows(LAYERS),
-    ['decoder.layers.*.pre_mlp_layernorm.weight', `${LAYERS}.*.post_attention_layernorm.weight`],
-    ...blockSparseRows('decoder.layers.*', `${LAYERS}.*`),
-  ],
+  rows: [...endRows('model'), ...attentionRows(LAYERS), ...blockSparseRows(LAYERS)],
   drops: [ROTARY_BUFFERS],
 };

@@ -1,6 +1,7 @@
 import type { PyMap, PyValue } from '@nemotron-convert/core';
 import type { Family, MappingRow, Origin } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
+import { apartOrStacked } from '../layer-rows.js';
 import type { Fields } from '../provider.js';
 
 const COPY = [
@@ -69,10 +70,8 @@ function prediction(hf: HfConfig): Fields {
   };
 }
 
-/** Newer releases stack the experts of a layer. */
-const expert = (mixer: string, name: string): Origin => ({
-  oneOf: [`${mixer}.experts.*.${name}.weight`, { stacked: [`${mixer}.experts.${name}`] }],
-});
+const expert = (mixer: string, name: string): Origin =>
+  apartOrStacked(`${mixer}.experts.*.${name}.weight`, `${mixer}.experts.${name}`);
 
 /** A layer of any kind. Its one norm lands in whatever module the kind fuses it into. */
 function layerRows(to: string, from: string): readonly MappingRow[] {

@@ -1,6 +1,7 @@
 import type { PyMap } from '@nemotron-convert/core';
 import type { ConfigRules, Family } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
+import { gatedMixtureLayerRows } from '../layer-rows.js';
 import type { Fields } from '../provider.js';
 import {
   attentionBiasRows,
@@ -12,7 +13,6 @@ import {
 } from '../rows.js';
 
 const LAYERS = 'model.layers';
-const MLP = `${LAYERS}.*.mlp`;
 const ROPE: PyMap = { position_embedding_type: 'rope' };
 
 const DEFAULTS: PyMap = {
@@ -118,13 +118,7 @@ export const qwen2Moe: Family = {
     ...endRows('model'),
     ...attentionRows(LAYERS),
     ...attentionBiasRows(LAYERS),
-    ...expertRows(LAYERS),
-    [
-      'decoder.layers.*.mlp.shared_experts.linear_fc1.weight',
-      { gated: [`${MLP}.shared_expert.gate_proj.weight`, `${MLP}.shared_expert.up_proj.weight`] },
-    ],
-    ['decoder.layers.*.mlp.shared_experts.linear_fc2.weight', `${MLP}.shared_expert.down_proj.weight`],
-    ['decoder.layers.*.mlp.shared_experts.gate_weight', `${MLP}.shared_expert_gate.weight`],
+    ...gatedMixtureLayerRows('decoder.layers.*', `${LAYERS}.*`),
   ],
   drops: [ROTARY_BUFFERS],
 };

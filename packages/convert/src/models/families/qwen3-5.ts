@@ -4,7 +4,7 @@ import type { HfConfig } from '../hf-config.js';
 import {
   attentionLayerRows,
   denseLayerRows,
-  mixtureLayerRows,
+  gatedMixtureLayerRows,
   queryKeyNormLayerRows,
 } from '../layer-rows.js';
 import type { Fields } from '../provider.js';
@@ -49,14 +49,6 @@ const PREDICTION: readonly MappingRow[] = [
   ...attentionLayerRows(MTP, PREDICTED),
   ...queryKeyNormLayerRows(MTP, PREDICTED),
 ];
-
-/** A mixture whose shared expert has a gate of its own. */
-function mixture(to: string, from: string): readonly MappingRow[] {
-  return [
-    ...mixtureLayerRows(to, from, { shared: 'shared_expert' }),
-    [`${to}.mlp.shared_experts.gate_weight`, `${from}.mlp.shared_expert_gate.weight`],
-  ];
-}
 
 const DEFAULTS: PyMap = {
   vocab_size: 248320n,
@@ -133,7 +125,11 @@ export function qwen35Rows(root: string): readonly MappingRow[] {
 }
 
 export function qwen35MoeRows(root: string): readonly MappingRow[] {
-  return [...sharedRows(root), ...mixture(LAYER, `${root}.layers.*`), ...mixture(MTP, PREDICTED)];
+  return [
+    ...sharedRows(root),
+    ...gatedMixtureLayerRows(LAYER, `${root}.layers.*`),
+    ...gatedMixtureLayerRows(MTP, PREDICTED),
+  ];
 }
 
 export const UNPREDICTED = {

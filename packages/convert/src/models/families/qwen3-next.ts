@@ -1,24 +1,12 @@
 import type { PyMap } from '@nemotron-convert/core';
 import type { DropRule, Family, MappingRow } from '../family.js';
 import type { HfConfig } from '../hf-config.js';
-import { gateAndUp, gatedExpertRows } from '../layer-rows.js';
+import { gatedMixtureLayerRows } from '../layer-rows.js';
 import { type Fields, vocabDivisor } from '../provider.js';
 import { attentionRows, endRows, queryKeyNormRows, ROTARY_BUFFERS } from '../rows.js';
 
 const LAYER = 'decoder.layers.*';
 const FROM = 'model.layers.*';
-
-/** Experts, a gated shared expert and their router, with the norm before them. */
-function mixtureRows(to: string, from: string): readonly MappingRow[] {
-  return [
-    [`${to}.pre_mlp_layernorm.weight`, `${from}.post_attention_layernorm.weight`],
-    [`${to}.mlp.router.weight`, `${from}.mlp.gate.weight`],
-    ...gatedExpertRows(to, `${from}.mlp.experts`),
-    [`${to}.mlp.shared_experts.linear_fc1.weight`, gateAndUp(`${from}.mlp.shared_expert`)],
-    [`${to}.mlp.shared_experts.linear_fc2.weight`, `${from}.mlp.shared_expert.down_proj.weight`],
-    [`${to}.mlp.shared_experts.gate_weight`, `${from}.mlp.shared_expert_gate.weight`],
-  ];
-}
 
 const at = `${LAYER}.self_attention`;
 const delta = `${FROM}.linear_attn`;
@@ -34,7 +22,7 @@ const rows: readonly MappingRow[] = [
   [`${at}.A_log`, `${delta}.A_log`],
   [`${at}.out_norm.weight`, { minusOne: [`${delta}.norm.weight`] }],
   [`${at}.out_proj.weight`, `${delta}.out_proj.weight`],
-  ...mixtureRows(LAYER, FROM),
+  ...gatedMixtureLayerRows(LAYER, FROM),
 ];
 
 const UNPREDICTED: DropRule = {
