@@ -36,18 +36,40 @@ export function renamed(rows: readonly MappingRow[], from: string, to: string): 
   ]);
 }
 
-/** The rows of a layer, for the layers of the decoder, which are under `layers` in the Hugging Face checkpoint. */
-const ofDecoder =
-  (rows: (to: string, from: string) => readonly MappingRow[]) =>
-  (layers: string): readonly MappingRow[] =>
-    rows('decoder.layers.*', `${layers}.*`);
+type LayerRows = (to: string, from: string) => readonly MappingRow[];
 
-export const attentionRows = ofDecoder(attentionLayerRows);
-export const attentionBiasRows = ofDecoder(attentionBiasLayerRows);
-export const queryKeyNormRows = ofDecoder(queryKeyNormLayerRows);
-export const gatedMlpRows = ofDecoder(denseLayerRows);
-export const expertRows = ofDecoder(mixtureLayerRows);
-export const blockSparseRows = ofDecoder(blockSparseLayerRows);
+/** The rows of a layer, for the layers of the decoder, which are under `layers` in the Hugging Face checkpoint. */
+function ofDecoder(rows: LayerRows, layers: string): readonly MappingRow[] {
+  return rows('decoder.layers.*', `${layers}.*`);
+}
+
+/** Grouped-query attention of layers under `layers`, with its input norm fused into linear_qkv. */
+export function attentionRows(layers: string): readonly MappingRow[] {
+  return ofDecoder(attentionLayerRows, layers);
+}
+
+export function attentionBiasRows(layers: string): readonly MappingRow[] {
+  return ofDecoder(attentionBiasLayerRows, layers);
+}
+
+export function queryKeyNormRows(layers: string): readonly MappingRow[] {
+  return ofDecoder(queryKeyNormLayerRows, layers);
+}
+
+/** A gated MLP with the norm before it fused into linear_fc1. */
+export function gatedMlpRows(layers: string): readonly MappingRow[] {
+  return ofDecoder(denseLayerRows, layers);
+}
+
+/** A router and gated experts, with the norm before them. */
+export function expertRows(layers: string): readonly MappingRow[] {
+  return ofDecoder(mixtureLayerRows, layers);
+}
+
+/** The same named as in Mixtral. */
+export function blockSparseRows(layers: string): readonly MappingRow[] {
+  return ofDecoder(blockSparseLayerRows, layers);
+}
 
 export const ROTARY_BUFFERS: DropRule = {
   tensors: /\.rotary_emb\.inv_freq$/,
